@@ -66,11 +66,12 @@ FORCE:
 
 $(VENV)/.created:
 	@found=; \
-	for python in '$(PYTHON)' $(if $(filter file default,$(origin PYTHON)),python3.13 python3.12 python3.11); do \
+	for python in '$(PYTHON)' $(if $(filter file default,$(origin PYTHON)),python3.14 python3.13 python3.12 python3.11); do \
 	  if $(NEW_ENOUGH); then found=$$python; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
-	  echo "lineage needs Python 3.11 or newer; '$(PYTHON)' is $$('$(PYTHON)' --version 2>&1 || echo missing)." >&2; \
+	  has=$$('$(PYTHON)' --version 2>/dev/null) || has='not there'; \
+	  echo "lineage needs Python 3.11 or newer; '$(PYTHON)' is $$has." >&2; \
 	  echo 'Install one, or name it: make PYTHON=/path/to/python3.11 ...' >&2; exit 1; \
 	fi; \
 	echo "==> creating $(VENV) with $$("$$found" --version)"; \
