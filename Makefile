@@ -39,7 +39,7 @@ test: $(VENV)/.dev $(VENV)/.editable ## run the test suite
 .PHONY: lint
 lint: $(VENV)/.dev $(VENV)/.editable ## run ruff, mypy and the layer contract, all of them
 	@failed=; \
-	run() { echo "==> $$*"; "$$@" || failed="$$failed $$2"; }; \
+	run() { echo "==> $$*"; "$$@" || failed=yes; }; \
 	run $(BIN)/python -m ruff check; \
 	run $(BIN)/python -m ruff format --check; \
 	run $(BIN)/python -m mypy $(wildcard lineage tests demo); \
