@@ -43,7 +43,7 @@ lint: $(VENV)/.dev $(VENV)/.editable ## run ruff, mypy and the layer contract, a
 	run $(BIN)/python -m ruff check; \
 	run $(BIN)/python -m ruff format --check; \
 	run $(BIN)/python -m mypy $(wildcard lineage tests demo); \
-	run $(BIN)/lint-imports; \
+	run $(BIN)/lint-imports --no-logo; \
 	if [ -n "$$failed" ]; then echo 'lint: see the findings above' >&2; exit 1; fi
 
 .PHONY: bench
