@@ -1,0 +1,264 @@
+"""Every error this package raises on purpose, as one tree.
+
+::
+
+    LineageError
+      ConfigError            a setting or an argument is wrong
+        NotInstalledError    an optional part is missing; names the extra
+        UnsupportedError     this platform or host cannot do it
+      InputError             what was sent or typed is not understood
+        MalformedError       cannot be parsed at all (counted, not kept)
+        TooLargeError        over a limit (counted, not kept)
+        RefusedError         parseable, not understandable (kept in the dead-letter queue)
+        UnknownNameError     nothing by that id or name
+        AmbiguousNameError   a name means several things; lists them
+        BadCursorError       a page cursor that is not ours or of another question
+      StoreError             the store cannot do it
+        StoreBusyError*      somebody else holds it; try again
+        StoreNewerError      written by a newer version
+        StoreDamagedError    the file is not a store, or is broken
+        StoreFullError*      no space, no quota
+        StoreInUseError      a second service on one file
+        TamperedError        the ledger does not verify; names the first bad position
+        ReadOnlyStoreError   an append on a store opened read-only
+      CaptureError           a source cannot be read
+        SourceUnavailableError*
+        LogGapError          a stretch of a source was lost
+      OwnershipError         an ownership change that is not allowed
+      ReproduceError         a run cannot be re-run
+        VersionLostError     files of a pinned version are gone; names them
+        IsolationError       this host refuses the isolation asked for
+                                                              * = retryable
+
+Names end in ``Error``. ``code`` is stable, kebab-case, and the name of a page in
+``docs/errors/``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class LineageError(Exception):
+    """Root of every error: says what, where, and what to do next.
+
+    ``code`` is the stable name of the error (a page in ``docs/errors/``), ``hint`` is advice for a
+    person, ``pointer`` a JSON pointer into the input where there is one, ``where`` further facts.
+    """
+
+    code: ClassVar[str] = "internal"
+    retryable: ClassVar[bool] = False
+    exit_status: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str, *, hint: str = "", pointer: str = "", **where: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.pointer = pointer
+        self.where = where
+
+    def as_dict(self) -> dict[str, Any]:
+        """The error as plain data: ``code``, ``message``, ``docs`` and what else is known."""
+        out: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.hint:
+            out["hint"] = self.hint
+        if self.pointer:
+            out["pointer"] = self.pointer
+        if self.where:
+            out["where"] = self.where
+        out["docs"] = f"docs/errors/{self.code}.md"
+        return out
+
+
+class ConfigError(LineageError):
+    """A setting or an argument is wrong."""
+
+    code = "bad-setting"
+    exit_status = 64
+    http_status = 400
+
+
+class NotInstalledError(ConfigError):
+    """An optional part is not installed; the hint names the extra."""
+
+    code = "not-installed"
+
+
+class UnsupportedError(ConfigError):
+    """The platform or the host cannot do what was asked."""
+
+    code = "unsupported-here"
+    exit_status = 69
+
+
+class InputError(LineageError):
+    """What was sent or typed is not understood."""
+
+    code = "bad-input"
+    exit_status = 65
+    http_status = 422
+
+
+class MalformedError(InputError):
+    """Input that cannot be parsed at all."""
+
+    code = "malformed"
+    http_status = 400
+
+
+class TooLargeError(InputError):
+    """Input over a limit."""
+
+    code = "too-large"
+    http_status = 413
+
+
+class RefusedError(InputError):
+    """Input that parses but means nothing: it goes to the dead-letter queue.
+
+    ``code`` is given per instance, since each fault has a page of its own.
+    """
+
+    code = "refused"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "refused",
+        hint: str = "",
+        pointer: str = "",
+        **where: Any,
+    ) -> None:
+        super().__init__(message, hint=hint, pointer=pointer, **where)
+        self.code = code  # type: ignore[misc]  # per-instance code of the one open-ended family
+
+
+class UnknownNameError(InputError):
+    """Nothing is known by that id or name."""
+
+    code = "not-found"
+    exit_status = 66
+    http_status = 404
+
+
+class AmbiguousNameError(InputError):
+    """A name means several things; ``where['candidates']`` lists their ids."""
+
+    code = "ambiguous-name"
+    exit_status = 66
+    http_status = 409
+
+
+class BadCursorError(InputError):
+    """A page cursor that is not ours, or that belongs to another question."""
+
+    code = "bad-cursor"
+    http_status = 400
+
+
+class StoreError(LineageError):
+    """The store cannot do what was asked."""
+
+    code = "store-failed"
+    exit_status = 74
+    http_status = 503
+
+
+class StoreBusyError(StoreError):
+    """Somebody else holds the store; trying again will do."""
+
+    code = "store-busy"
+    retryable = True
+
+
+class StoreNewerError(StoreError):
+    """The store was written by a newer version of this program."""
+
+    code = "store-newer"
+
+
+class StoreDamagedError(StoreError):
+    """The file is not a store, or it is broken."""
+
+    code = "store-damaged"
+
+
+class StoreFullError(StoreError):
+    """No space left where the store lives."""
+
+    code = "store-full"
+    retryable = True
+    http_status = 507
+
+
+class StoreInUseError(StoreError):
+    """A second service was started on one store file."""
+
+    code = "store-in-use"
+    exit_status = 75
+
+
+class TamperedError(StoreError):
+    """The ledger does not verify; ``where['position']`` is the first bad position."""
+
+    code = "ledger-tampered"
+    exit_status = 1
+
+
+class ReadOnlyStoreError(StoreError):
+    """An append on a store that was opened read-only."""
+
+    code = "store-read-only"
+    exit_status = 77
+
+
+class CaptureError(LineageError):
+    """A source of changes cannot be read."""
+
+    code = "capture-failed"
+    exit_status = 74
+
+
+class SourceUnavailableError(CaptureError):
+    """A source is away for now; trying again will do."""
+
+    code = "source-unavailable"
+    retryable = True
+    exit_status = 69
+    http_status = 503
+
+
+class LogGapError(CaptureError):
+    """A stretch of a source was lost; ``where`` says from and to."""
+
+    code = "log-gap"
+
+
+class OwnershipError(LineageError):
+    """An ownership change that the rules do not allow."""
+
+    code = "ownership-refused"
+    exit_status = 65
+    http_status = 422
+
+
+class ReproduceError(LineageError):
+    """A run cannot be re-run."""
+
+    code = "cannot-reproduce"
+    http_status = 422
+
+
+class VersionLostError(ReproduceError):
+    """Files of a recorded version are gone; ``where['files']`` names them."""
+
+    code = "version-lost"
+
+
+class IsolationError(ReproduceError):
+    """The host refuses the isolation that was asked for."""
+
+    code = "isolation-unavailable"
+    exit_status = 69

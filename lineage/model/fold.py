@@ -1,0 +1,366 @@
+"""Folds: what a state shows, and how uses find their versions. The definitions every backend obeys.
+
+All functions are pure: they take what is visible at a position and know nothing of positions.
+Operations are folded in the order of (event time, source, event id), bytewise; within one entry in
+the order the entry says them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lineage.model.canonical import FOREVER
+from lineage.model.claims import EdgeType, Method, StateType
+from lineage.model.ids import artifact_of, number_of_token, run_token, token_of
+
+__all__ = [
+    "DerivedEdge",
+    "Interval",
+    "Op",
+    "Output",
+    "Use",
+    "Version",
+    "components",
+    "derive",
+    "fold",
+    "is_placeholder",
+    "resolve",
+    "value_at",
+    "version_order",
+]
+
+TERMINAL = frozenset({"COMPLETE", "FAIL", "ABORT"})
+CONTESTED = "CONTESTED"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Op:
+    """One operation on a state key, orderable into the order of the fold."""
+
+    at: int
+    source: str
+    event_id: str
+    n: int
+    value: str = field(compare=False)
+    since: int = field(compare=False)
+    until: int = field(compare=False)
+    method: Method = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A value that held over ``[since, until)``."""
+
+    since: int
+    until: int
+    value: str
+    method: Method
+
+
+Shown = tuple[str, Method] | None
+
+
+def value_at(kind: StateType, ops: Sequence[Op], when: int) -> Shown:
+    """What a state key shows at ``when``; ``ops`` in the order of the fold. THE definition."""
+    if kind is StateType.RUN_STATE:
+        return _run_state([op for op in ops if op.since <= when])
+    step = _STEPS.get(kind, _last_value)
+    shown: Shown = None
+    for op in ops:
+        if op.since <= when < op.until:
+            shown = step(shown, op)
+    return shown
+
+
+def _last_value(_: Shown, op: Op) -> Shown:
+    return None if op.value == "off" else (op.value, op.method)
+
+
+def _keep_off(_: Shown, op: Op) -> Shown:
+    return (op.value, op.method)
+
+
+def _ownership(shown: Shown, op: Op) -> Shown:
+    """Claiming again keeps an acceptance; accepting without a claim in force does nothing."""
+    if op.value == "claimed":
+        return shown or ("claimed", op.method)
+    if op.value == "accepted":
+        return shown and ("accepted", op.method)
+    return None
+
+
+def _same_as(shown: Shown, op: Op) -> Shown:
+    """An inferred equivalence is only a maybe; it never weakens a stronger one."""
+    if op.value == "off":
+        return None
+    if op.method is not Method.INFERRED:
+        return ("on", op.method)
+    return shown if shown and shown[0] == "on" else ("maybe", op.method)
+
+
+_STEPS: Mapping[StateType, Callable[[Shown, Op], Shown]] = {
+    StateType.OWNED_BY: _ownership,
+    StateType.SAME_AS: _same_as,
+    StateType.EXISTS: _keep_off,
+    StateType.ATTRIBUTE: _keep_off,
+    StateType.GAP: _keep_off,
+}
+
+LAST_VALUE_TYPES = frozenset(StateType) - {
+    StateType.RUN_STATE, StateType.OWNED_BY, StateType.SAME_AS,
+}  # fmt: skip
+"""Types whose value at a time is that of the last operation there: they may be folded locally."""
+
+
+def _run_state(ops: Sequence[Op]) -> Shown:
+    """Of the last attempt, the last terminal event; a START after a terminal event opens another.
+
+    A START at the very time of a terminal event belongs to it: fast jobs stamp both alike.
+    """
+    if not ops:
+        return None
+    attempt: list[Op] = []
+    ended: int | None = None
+    for op in ops:
+        if op.value == "START" and ended is not None and op.at > ended:
+            attempt, ended = [], None
+        attempt.append(op)
+        if op.value in TERMINAL:
+            ended = op.at
+    strongest = min(op.method for op in attempt)
+    terminals = [op for op in attempt if op.value in TERMINAL]
+    if terminals:
+        differ = len({op.value for op in terminals}) > 1
+        return (CONTESTED if differ else terminals[-1].value, terminals[-1].method)
+    if any(op.value == "ABANDONED" for op in attempt):
+        return ("ABANDONED", Method.INFERRED)
+    return ("RUNNING", strongest)
+
+
+def fold(kind: StateType, ops: Sequence[Op]) -> list[Interval]:
+    """Maximal intervals of what a key shows, in order; ``ops`` in the order of the fold."""
+    points = sorted({edge for op in ops for edge in (op.since, op.until) if edge < FOREVER})
+    out: list[Interval] = []
+    for index, point in enumerate(points):
+        shown = value_at(kind, ops, point)
+        if shown is None:
+            continue
+        until = points[index + 1] if index + 1 < len(points) else FOREVER
+        value, method = shown
+        last = out[-1] if out else None
+        if last and last.until == point and (last.value, last.method) == (value, method):
+            out[-1] = Interval(last.since, until, value, method)
+        else:
+            out.append(Interval(point, until, value, method))
+    return out
+
+
+# --- equivalence and resolution ------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of an artifact, and the least event time of what made it (None: unknown)."""
+
+    id: str
+    made_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A use without a version token: of ``artifact`` by ``run``, from its least event time."""
+
+    run: str
+    artifact: str
+    said: str
+    at: int
+    method: Method
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A GENERATED claim: ``said`` is the bare number its producer named, or empty."""
+
+    run: str
+    version: str
+    said: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedEdge:
+    """An edge that follows from claims by a rule, over ``[since, until)`` of valid time."""
+
+    type: EdgeType
+    up: str
+    down: str
+    since: int
+    until: int
+    method: Method
+
+
+def is_placeholder(version: str) -> bool:
+    """Whether a version stands for 'what this run wrote': its producer named no version."""
+    return token_of(version).startswith("run.")
+
+
+def components(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Connected components: each id that occurs in a pair -> the smallest id of its component."""
+    parent: dict[str, str] = {}
+
+    def find(item: str) -> str:
+        while (above := parent.setdefault(item, item)) != item:
+            parent[item] = parent[above]
+            item = parent[item]
+        return item
+
+    for one, other in pairs:
+        low, high = sorted((find(one), find(other)))
+        parent[high] = low
+    return {item: find(item) for item in list(parent)}
+
+
+def derive(
+    artifacts: Sequence[str],
+    aliases: Sequence[tuple[str, str, int, int]],
+    versions: Sequence[Version],
+    uses: Sequence[Use],
+    outputs: Sequence[Output],
+) -> frozenset[DerivedEdge]:
+    """All derived edges of one alias component (usually a single artifact).
+
+    ``aliases`` are ``(a, b, since, until)`` where the equivalence is on. Representatives are the
+    smallest ids; a version of a member is equivalent to the same version of the representative.
+    A use resolves to the version said if exactly one matches, else to the latest version made
+    before it (inferred), else stays on the artifact.
+    """
+    edges: set[DerivedEdge] = set()
+    points = sorted({-FOREVER, *(p for a in aliases for p in a[2:] if p < FOREVER)})
+    for index, point in enumerate(points):
+        until = points[index + 1] if index + 1 < len(points) else FOREVER
+        classes = components((a, b) for a, b, since, end in aliases if since <= point < end)
+        members: dict[str, list[str]] = {}
+        for artifact in artifacts:
+            members.setdefault(classes.get(artifact, artifact), []).append(artifact)
+        for representative, group in members.items():
+            inside = frozenset(group)
+            own = [v for v in versions if artifact_of(v.id) in inside]
+            made = [o for o in outputs if artifact_of(o.version) in inside]
+            edges |= _stars(representative, group, own, point, until)
+            edges |= _placeholders(own, made, point, until)
+            asked = [u for u in uses if u.artifact in inside]
+            edges |= _resolved(asked, own, made, point, until)
+    return _joined(edges)
+
+
+def _stars(
+    representative: str, group: Sequence[str], versions: Sequence[Version], since: int, until: int
+) -> set[DerivedEdge]:
+    edges: set[DerivedEdge] = set()
+    pairs = [(member, representative) for member in group]
+    for version in versions:
+        token = token_of(version.id)
+        pairs.append((version.id, f"{representative}@{token}"))
+    for one, other in pairs:
+        if one != other:
+            edges |= _both(one, other, since, until, Method.DECLARED)
+    return edges
+
+
+def _both(one: str, other: str, since: int, until: int, method: Method) -> set[DerivedEdge]:
+    return {
+        DerivedEdge(EdgeType.SAME_AS, one, other, since, until, method),
+        DerivedEdge(EdgeType.SAME_AS, other, one, since, until, method),
+    }
+
+
+def _placeholders(
+    versions: Sequence[Version], outputs: Sequence[Output], since: int, until: int
+) -> set[DerivedEdge]:
+    """'What run R wrote' is the version it said, or else the latest that R is known to make."""
+    edges: set[DerivedEdge] = set()
+    real = [v for v in versions if not is_placeholder(v.id)]
+    by_run: dict[str, list[Output]] = {}
+    for output in outputs:
+        by_run.setdefault(output.run, []).append(output)
+    for run, made in by_run.items():
+        concrete = {o.version for o in made if not is_placeholder(o.version)}
+        for placeholder in {o.version for o in made if is_placeholder(o.version)}:
+            claims = [o for o in made if o.version == placeholder]
+            said = {o.said for o in claims if o.said}
+            matches = {v.id for v in real if number_of_token(token_of(v.id)) in said}
+            if len(matches) == 1:
+                target = matches.pop()
+            elif concrete and token_of(placeholder) == run_token(run):
+                target = max((v for v in real if v.id in concrete), key=version_order).id
+            else:
+                continue
+            start = max(since, min(o.at for o in claims))
+            if start < until:
+                edges |= _both(placeholder, target, start, until, Method.INFERRED)
+    return edges
+
+
+def version_order(version: Version) -> tuple[int, int, str]:
+    """Order of versions: when they were made (unknown first), their number, their id."""
+    number = number_of_token(token_of(version.id))
+    made = -FOREVER if version.made_at is None else version.made_at
+    return (made, int(number) if number else -1, version.id)
+
+
+def _resolved(
+    uses: Sequence[Use],
+    versions: Sequence[Version],
+    outputs: Sequence[Output],
+    since: int,
+    until: int,
+) -> set[DerivedEdge]:
+    edges: set[DerivedEdge] = set()
+    said_of: dict[str, set[str]] = {}
+    for output in outputs:
+        if output.said:
+            said_of.setdefault(output.version, set()).add(output.said)
+    for use in uses:
+        start = max(since, use.at)
+        if start < until:
+            target, method = resolve(use, versions, said_of)
+            edges.add(DerivedEdge(EdgeType.USED, target, use.run, start, until, method))
+    return edges
+
+
+def resolve(
+    use: Use, versions: Iterable[Version], said_of: Mapping[str, set[str]]
+) -> tuple[str, Method]:
+    """The version a use means and how we know: the artifact itself where it stays unresolved."""
+    own = run_token(use.run)
+    candidates = [v for v in versions if token_of(v.id) != own]
+    if use.said:
+        numbered = [v.id for v in candidates if number_of_token(token_of(v.id)) == use.said]
+        matches = numbered or [v.id for v in candidates if use.said in said_of.get(v.id, ())]
+        if len({token_of(match) for match in matches}) == 1:
+            # Under aliases one version has several ids: take the one of the name that was used.
+            return min(matches, key=lambda m: (artifact_of(m) != use.artifact, m)), use.method
+    earlier = [v for v in candidates if v.made_at is not None and v.made_at < use.at]
+    if earlier:
+        return max(earlier, key=version_order).id, Method.INFERRED
+    return use.artifact, use.method
+
+
+def _joined(edges: set[DerivedEdge]) -> frozenset[DerivedEdge]:
+    """Adjacent intervals of one edge made one."""
+    by_edge: dict[tuple[EdgeType, str, str, Method], list[tuple[int, int]]] = {}
+    for e in edges:
+        by_edge.setdefault((e.type, e.up, e.down, e.method), []).append((e.since, e.until))
+    out: set[DerivedEdge] = set()
+    for (kind, up, down, method), spans in by_edge.items():
+        spans.sort()
+        start, end = spans[0]
+        for since, until in spans[1:]:
+            if since <= end:
+                end = max(end, until)
+            else:
+                out.add(DerivedEdge(kind, up, down, start, end, method))
+                start, end = since, until
+        out.add(DerivedEdge(kind, up, down, start, end, method))
+    return frozenset(out)

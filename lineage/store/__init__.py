@@ -1,0 +1,1 @@
+"""Ledger and graph in one transaction: the contract, and one module or folder a backend."""
