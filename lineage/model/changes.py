@@ -10,17 +10,29 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from lineage.errors import RefusedError
 from lineage.model import canonical as canon
 from lineage.model.canonical import FOREVER
+from lineage.model.ids import parse_id
 
 Time = Annotated[int, Field(ge=-(10**17), le=FOREVER, strict=True)]
 """UTC microseconds since the epoch."""
 Text = Annotated[str, Field(max_length=65_536)]
 Name = Annotated[str, Field(min_length=1, max_length=65_536)]
-NodeId = Annotated[str, Field(min_length=3, max_length=8_192)]
+
+
+def _canonical_id(text: str) -> str:
+    try:
+        parse_id(text)
+    except RefusedError as fault:
+        raise ValueError(fault.message) from fault
+    return text
+
+
+NodeId = Annotated[str, Field(max_length=8_192), AfterValidator(_canonical_id)]
+"""An id in the grammar of :mod:`lineage.model.ids`."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 MethodName = Literal["observed", "declared", "inferred"]
 
@@ -489,9 +501,10 @@ def parse_change(value: Any) -> Change:
         ) from fault
 
 
-def kind_of(change: Change) -> str:
-    """The kind of a change."""
-    kind: str = type(change).model_fields["kind"].default
+def kind_of(change: Change | type[Change]) -> str:
+    """The kind of a change or of a class of changes."""
+    cls = change if isinstance(change, type) else type(change)
+    kind: str = cls.model_fields["kind"].default
     return kind
 
 

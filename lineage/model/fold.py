@@ -26,6 +26,7 @@ __all__ = [
     "fold",
     "is_placeholder",
     "resolve",
+    "twins",
     "value_at",
     "version_order",
 ]
@@ -248,9 +249,10 @@ def derive(
             own = [v for v in versions if artifact_of(v.id) in inside]
             made = [o for o in outputs if artifact_of(o.version) in inside]
             edges |= _stars(representative, group, own, point, until)
-            edges |= _placeholders(own, made, point, until)
+            twin_of = twins(own, made)
+            edges |= _placeholders(twin_of, made, point, until)
             asked = [u for u in uses if u.artifact in inside]
-            edges |= _resolved(asked, own, made, point, until)
+            edges |= _resolved(asked, own, made, twin_of, (point, until))
     return _joined(edges)
 
 
@@ -275,11 +277,12 @@ def _both(one: str, other: str, since: int, until: int, method: Method) -> set[D
     }
 
 
-def _placeholders(
-    versions: Sequence[Version], outputs: Sequence[Output], since: int, until: int
-) -> set[DerivedEdge]:
-    """'What run R wrote' is the version it said, or else the latest that R is known to make."""
-    edges: set[DerivedEdge] = set()
+def twins(versions: Sequence[Version], outputs: Sequence[Output]) -> dict[str, str]:
+    """Placeholder -> the version it stands for, where that can be told.
+
+    'What run R wrote' is the version it said, or else the latest that R is known to have made.
+    """
+    found: dict[str, str] = {}
     real = [v for v in versions if not is_placeholder(v.id)]
     by_run: dict[str, list[Output]] = {}
     for output in outputs:
@@ -287,18 +290,25 @@ def _placeholders(
     for run, made in by_run.items():
         concrete = {o.version for o in made if not is_placeholder(o.version)}
         for placeholder in {o.version for o in made if is_placeholder(o.version)}:
-            claims = [o for o in made if o.version == placeholder]
-            said = {o.said for o in claims if o.said}
+            said = {o.said for o in made if o.version == placeholder and o.said}
             matches = {v.id for v in real if number_of_token(token_of(v.id)) in said}
             if len(matches) == 1:
-                target = matches.pop()
+                found[placeholder] = matches.pop()
             elif concrete and token_of(placeholder) == run_token(run):
-                target = max((v for v in real if v.id in concrete), key=version_order).id
-            else:
-                continue
-            start = max(since, min(o.at for o in claims))
-            if start < until:
-                edges |= _both(placeholder, target, start, until, Method.INFERRED)
+                found[placeholder] = max(
+                    (v for v in real if v.id in concrete), key=version_order
+                ).id
+    return found
+
+
+def _placeholders(
+    twin_of: Mapping[str, str], outputs: Sequence[Output], since: int, until: int
+) -> set[DerivedEdge]:
+    edges: set[DerivedEdge] = set()
+    for placeholder, target in twin_of.items():
+        start = max(since, min(o.at for o in outputs if o.version == placeholder))
+        if start < until:
+            edges |= _both(placeholder, target, start, until, Method.INFERRED)
     return edges
 
 
@@ -313,18 +323,24 @@ def _resolved(
     uses: Sequence[Use],
     versions: Sequence[Version],
     outputs: Sequence[Output],
-    since: int,
-    until: int,
+    twin_of: Mapping[str, str],
+    span: tuple[int, int],
 ) -> set[DerivedEdge]:
     edges: set[DerivedEdge] = set()
     said_of: dict[str, set[str]] = {}
+    made_by: dict[str, set[str]] = {}
     for output in outputs:
+        made_by.setdefault(output.run, set()).add(output.version)
+        if output.version in twin_of:
+            made_by[output.run].add(twin_of[output.version])
         if output.said:
             said_of.setdefault(output.version, set()).add(output.said)
+    since, until = span
     for use in uses:
         start = max(since, use.at)
         if start < until:
-            target, method = resolve(use, versions, said_of)
+            own = made_by.get(use.run, set())
+            target, method = resolve(use, (v for v in versions if v.id not in own), said_of)
             edges.add(DerivedEdge(EdgeType.USED, target, use.run, start, until, method))
     return edges
 
@@ -332,9 +348,12 @@ def _resolved(
 def resolve(
     use: Use, versions: Iterable[Version], said_of: Mapping[str, set[str]]
 ) -> tuple[str, Method]:
-    """The version a use means and how we know: the artifact itself where it stays unresolved."""
-    own = run_token(use.run)
-    candidates = [v for v in versions if token_of(v.id) != own]
+    """The version a use means and how we know: the artifact itself where it stays unresolved.
+
+    ``versions`` are those of the artifact (and its aliases) that the run did not make itself: a run
+    that reads and writes one table did not read what it wrote.
+    """
+    candidates = list(versions)
     if use.said:
         numbered = [v.id for v in candidates if number_of_token(token_of(v.id)) == use.said]
         matches = numbered or [v.id for v in candidates if use.said in said_of.get(v.id, ())]

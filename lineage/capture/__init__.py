@@ -1,0 +1,1 @@
+"""Sources of changes, one folder or file a source: something changed -> Change."""

@@ -1,0 +1,1 @@
+"""OpenLineage events: what is understood of them, what is refused and why."""

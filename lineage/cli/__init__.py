@@ -1,0 +1,1 @@
+"""The `lineage` command: one module a group of commands, rendering only here."""

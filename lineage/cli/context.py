@@ -1,0 +1,53 @@
+"""What commands share: the workspace, output as text or JSON, errors on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from lineage.errors import LineageError
+from lineage.settings import Settings, load_settings
+from lineage.wiring import Workspace, open_workspace
+
+__all__ = ["emit", "json_option", "show_error", "workspace"]
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@contextmanager
+def workspace(*, read_only: bool = False, settings: Settings | None = None) -> Iterator[Workspace]:
+    """The store and all that belongs to it, closed at the end."""
+    with open_workspace(settings or load_settings(), read_only=read_only) as opened:
+        yield opened
+
+
+def emit(value: Any, *, as_json: bool, human: Callable[[], None]) -> None:
+    """Print ``value`` as JSON, or let ``human`` print it for a person."""
+    if as_json:
+        click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+    else:
+        human()
+
+
+def show_error(fault: LineageError, *, as_json: bool) -> None:
+    """An error on stderr: what, what to do next, and the page that says more."""
+    if as_json:
+        click.echo(json.dumps({"error": fault.as_dict()}, default=str), err=True)
+        return
+    click.echo(
+        f"{click.style('error', fg='red', bold=True)} {fault.code}: {fault.message}", err=True
+    )
+    if fault.pointer:
+        click.echo(f"  at    {fault.pointer}", err=True)
+    for name, value in fault.where.items():
+        shown = "\n        ".join(map(str, value)) if isinstance(value, list) else value
+        click.echo(f"  {name:5} {shown}", err=True)
+    if fault.hint:
+        click.echo(f"  hint  {fault.hint}", err=True)
+    click.echo(f"  more  docs/errors/{fault.code}.md", err=True)
+    sys.stderr.flush()

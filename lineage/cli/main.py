@@ -1,0 +1,65 @@
+"""The `lineage` command: a table of commands, each imported when it is used.
+
+Exit codes: 0 done; 1 a negative answer (deny, different, tampered) or an error without its own
+code; 2 could not decide, or a wrong command line; from 64 on as in sysexits.h: 64 usage or setting,
+65 input, 66 unknown name, 69 unavailable here, 74 store or source, 75 in use, 77 read-only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+from typing_extensions import override
+
+from lineage import __version__
+from lineage.errors import LineageError
+
+COMMANDS: dict[str, str] = {
+    "backup": "lineage.cli.ledger:backup",
+    "dlq": "lineage.cli.dlq:dlq",
+    "ledger": "lineage.cli.ledger:ledger",
+    "migrate": "lineage.cli.ledger:migrate",
+    "rebuild": "lineage.cli.ledger:rebuild",
+}
+"""Name -> ``module:attribute``. Nothing is imported before it is asked for: `lineage run` stands
+between a person and their job, so it must start at once."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command when it is used and renders our errors."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, attribute = place.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LineageError as fault:
+            from lineage.cli.context import show_error
+
+            show_error(fault, as_json="--json" in sys.argv)
+            ctx.exit(fault.exit_status)
+        except BrokenPipeError:
+            # The reader of our output went away: that is its right.
+            sys.stderr.close()
+            ctx.exit(0)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, "-V", "--version", prog_name="lineage")
+def main() -> None:
+    """Provenance and metadata for machine learning: capture, ask, reproduce, own."""

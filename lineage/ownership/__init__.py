@@ -1,0 +1,1 @@
+"""Who answers for what, and the gates that ask: claims, precedence, rules, decisions."""

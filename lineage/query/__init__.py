@@ -1,0 +1,1 @@
+"""Questions and answers: names, the two times, GraphQL over the store."""

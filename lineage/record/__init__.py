@@ -1,0 +1,1 @@
+"""Entry to claims (pure), the recorder, intake, verification, rebuild and backup."""

@@ -1,0 +1,86 @@
+"""Backup: a consistent copy of a live store with its key and blobs, in one tar file.
+
+Blobs are written before the entries that name them, so copying the store first and the blobs after
+it leaves no entry without its blobs.
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from lineage.errors import ConfigError, StoreFullError
+from lineage.store.blobs import BlobStore
+
+__all__ = ["Backup", "Copyable", "backup"]
+
+
+class Copyable(Protocol):
+    """A store that can copy itself to a file while it is used."""
+
+    def backup(self, path: Path) -> None:
+        """Write a consistent copy."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What was written."""
+
+    path: Path
+    size: int
+    blobs: int
+
+
+def backup(
+    store: Copyable,
+    key_path: Path,
+    blobs: BlobStore,
+    target: Path,
+    *,
+    progress: Callable[[int], None] | None = None,
+) -> Backup:
+    """Write ``target`` (mode 0600): ``store.db``, ``store.key`` and ``store.blobs/``.
+
+    It appears complete or not at all. Raises ``ConfigError`` where the target exists,
+    ``StoreFullError`` where there is no space.
+    """
+    if target.exists():
+        raise ConfigError(f"{target} exists", hint="a backup never overwrites: name a new file")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    count = 0
+    try:
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            copy = Path(scratch, "store.db")
+            store.backup(copy)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
+                tar.add(copy, "store.db")
+                tar.add(key_path, "store.key")
+                for count, digest in enumerate(blobs.all(), start=1):
+                    _add_blob(tar, blobs, digest)
+                    if progress is not None:
+                        progress(count)
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+        temporary.replace(target)
+    except OSError as fault:
+        raise StoreFullError(f"the backup cannot be written: {fault}") from fault
+    finally:
+        temporary.unlink(missing_ok=True)
+    return Backup(target, target.stat().st_size, count)
+
+
+def _add_blob(tar: tarfile.TarFile, blobs: BlobStore, digest: str) -> None:
+    with tempfile.TemporaryFile() as file:
+        data = blobs.get(digest)
+        file.write(data)
+        file.seek(0)
+        info = tarfile.TarInfo(f"store.blobs/{digest[:2]}/{digest[2:]}")
+        info.size, info.mode = len(data), 0o600
+        tar.addfile(info, file)

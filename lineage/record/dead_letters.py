@@ -1,0 +1,125 @@
+"""The dead-letter queue: what was taken in but could not be understood, kept to be replayed.
+
+A directory with one file a letter, named by the SHA-256 of its bytes: the same fault sent again is
+one letter. Each is fsynced before the sender hears of the refusal.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lineage.errors import RefusedError, StoreFullError, UnknownNameError
+
+__all__ = ["DeadLetter", "DeadLetters"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A refused body: what it was offered as, why it was refused, and the bytes as received."""
+
+    id: str
+    received_at: int
+    offered_as: str
+    code: str
+    message: str
+    pointer: str
+    body: bytes
+    actor: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for people and JSON; bytes that are no text as base64."""
+        plain = asdict(self)
+        try:
+            plain["body"] = self.body.decode("utf-8")
+        except UnicodeDecodeError:
+            del plain["body"]
+            plain["body_base64"] = base64.b64encode(self.body).decode("ascii")
+        return plain
+
+
+class DeadLetters:
+    """The queue in a directory; made when the first letter comes."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(
+        self, body: bytes, fault: RefusedError, *, offered_as: str, received_at: int, actor: str
+    ) -> str:
+        """Keep a body durably; returns the letter's id. Raises ``StoreFullError``."""
+        letter_id = hashlib.sha256(offered_as.encode() + b"\x00" + body).hexdigest()[:24]
+        path = self._path(letter_id)
+        if path.exists():
+            return letter_id
+        letter = DeadLetter(
+            letter_id,
+            received_at,
+            offered_as,
+            fault.code,
+            fault.message,
+            fault.pointer,
+            body,
+            actor,
+        )
+        plain = letter.as_dict()
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            _write_durably(path, json.dumps(plain).encode())
+        except OSError as problem:
+            raise StoreFullError(
+                f"the dead-letter queue cannot keep it: {problem.strerror}",
+                hint=f"free space at {self._root}; the event was not accepted",
+            ) from problem
+        return letter_id
+
+    def list(self) -> Iterator[DeadLetter]:
+        """Every letter, oldest first."""
+        letters = [self._load(path) for path in self._root.glob("*.json")]
+        yield from sorted(letters, key=lambda letter: (letter.received_at, letter.id))
+
+    def get(self, letter_id: str) -> DeadLetter:
+        """One letter by its id or a prefix of it. Raises ``UnknownNameError``."""
+        found = [] if not letter_id.isalnum() else sorted(self._root.glob(f"{letter_id}*.json"))
+        if len(found) != 1:
+            raise UnknownNameError(
+                f"{'no' if not found else 'more than one'} dead letter {letter_id!r}",
+                hint="`lineage dlq list` shows them",
+            )
+        return self._load(found[0])
+
+    def remove(self, letter_id: str) -> None:
+        """Forget a letter that was replayed."""
+        self._path(letter_id).unlink(missing_ok=True)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._root.glob("*.json"))
+
+    def _path(self, letter_id: str) -> Path:
+        return self._root / f"{letter_id}.json"
+
+    def _load(self, path: Path) -> DeadLetter:
+        plain = json.loads(path.read_bytes())
+        coded = plain.pop("body_base64", None)
+        body = base64.b64decode(coded) if coded is not None else plain.pop("body").encode("utf-8")
+        return DeadLetter(**plain, body=body)
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    with temporary.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,0 +1,150 @@
+"""Verification: re-read everything, and name the first position that does not hold.
+
+Steps, for every entry in order: (1) sequence numbers have no gap, recorded times never go back;
+(2) the stored leaf is the hash of the envelope; (3) the commitment is that of salt and body, or the
+body is the stub that a redaction entry committed to; (4) blobs that the body names are there and
+have their digest; at the end (5) the root over the leaves is that of the head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from lineage.errors import LineageError, RefusedError
+from lineage.model.canonical import parse_json
+from lineage.model.changes import CHANGES
+from lineage.model.claims import EntryRef
+from lineage.model.envelope import Envelope, commitment_of
+from lineage.model.merkle import Frontier
+from lineage.record.interpret import interpret
+from lineage.store.blobs import BlobStore
+from lineage.store.contract import Store, StoredEntry
+
+__all__ = ["Fault", "Verification", "verify"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong at a position (0: the head)."""
+
+    position: int
+    what: str
+
+
+@dataclass(slots=True)
+class Verification:
+    """The result: sound if there are no faults. ``root`` is the Merkle root, in hex."""
+
+    entries: int = 0
+    redacted: int = 0
+    uninterpreted: int = 0
+    blobs: int = 0
+    root: str = ""
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def first_bad(self) -> int | None:
+        """The first position that does not hold, or None."""
+        return min((fault.position for fault in self.faults), default=None)
+
+
+def verify(
+    store: Store, blobs: BlobStore | None = None, *, progress: Callable[[int], None] | None = None
+) -> Verification:
+    """Re-read the whole ledger. Never raises for what it finds: it is in the result."""
+    result = Verification()
+    frontier = Frontier.empty()
+    stubs: dict[EntryRef, bytes] = {}
+    redacted: list[StoredEntry] = []
+    checked_blobs: set[str] = set()
+    previous_time = 0
+    head = store.head()
+    for entry in store.entries():
+        if entry.seq > head.seq:
+            break
+        result.entries += 1
+        for what in _faults(entry, result.entries, previous_time):
+            result.faults.append(Fault(entry.seq, what))
+        previous_time = entry.recorded_at
+        frontier.push(entry.leaf)
+        if entry.salt is None:
+            redacted.append(entry)
+        if entry.kind == "entry.redacted":
+            stubs |= _stubs(entry)
+        if blobs is not None and entry.kind in CHANGES:
+            for what in _blob_faults(entry, blobs, checked_blobs):
+                result.faults.append(Fault(entry.seq, what))
+        if progress is not None:
+            progress(result.entries)
+    for entry in redacted:
+        if stubs.get(EntryRef(entry.source, entry.event_id)) != entry.body:
+            what = "the body is neither what was committed to nor the stub of a redaction"
+            result.faults.append(Fault(entry.seq, what))
+    result.redacted, result.blobs = len(redacted), len(checked_blobs)
+    result.root = frontier.root().hex()
+    if result.entries != head.seq:
+        what = f"the head says {head.seq} entries, the ledger has {result.entries}"
+        result.faults.append(Fault(min(result.entries, head.seq) + 1, what))
+    elif frontier.root() != head.frontier.root():
+        result.faults.append(Fault(0, "the root over the leaves is not that of the head"))
+    result.faults.sort(key=lambda fault: fault.position)
+    return result
+
+
+def _faults(entry: StoredEntry, wanted_seq: int, previous_time: int) -> Iterator[str]:
+    if entry.seq != wanted_seq:
+        yield f"sequence number {entry.seq} where {wanted_seq} was due"
+    if entry.recorded_at < previous_time:
+        yield "recorded before its predecessor"
+    envelope = Envelope(
+        entry.seq,
+        entry.recorded_at,
+        entry.kind,
+        entry.v,
+        entry.source,
+        entry.event_id,
+        entry.actor,
+        entry.commitment,
+    )
+    if envelope.leaf() != entry.leaf:
+        yield "the leaf is not the hash of the envelope"
+    if entry.salt is not None and commitment_of(entry.salt, entry.body) != entry.commitment:
+        yield "the body is not what was committed to"
+
+
+def _stubs(entry: StoredEntry) -> dict[EntryRef, bytes]:
+    try:
+        claims = interpret(entry.kind, entry.v, entry.body)
+    except (LineageError, ValueError):
+        return {}
+    return {redaction.target: redaction.stub for redaction in claims.redacts}
+
+
+def _blob_faults(entry: StoredEntry, blobs: BlobStore, checked: set[str]) -> Iterator[str]:
+    try:
+        named = list(_blobs_named(parse_json(entry.body)))
+    except (LineageError, RefusedError):
+        return
+    for digest in named:
+        if digest in checked:
+            continue
+        checked.add(digest)
+        try:
+            blobs.get(digest)
+        except LineageError as fault:
+            yield f"blob {digest}: {fault.message}"
+
+
+def _blobs_named(value: Any) -> Iterator[str]:
+    """Every ``{"sha256": ..., "size": ...}`` in a body is a reference to a blob."""
+    if isinstance(value, dict):
+        digest = value.get("sha256")
+        if isinstance(digest, str) and "size" in value:
+            yield digest
+        for inner in value.values():
+            yield from _blobs_named(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _blobs_named(inner)

@@ -1,0 +1,135 @@
+"""Settings: one frozen value, and the only place that reads the environment.
+
+Every setting has a default that works on a laptop. Secrets come from the environment or from a file
+named there, never from a command line, and are not part of ``repr``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lineage.errors import ConfigError
+
+__all__ = ["Settings", "load_settings"]
+
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be set. The name in the environment is ``LINEAGE_`` + the field in capitals."""
+
+    home: Path
+    """Everything local: store, key, spool, blobs, dead letters, caches."""
+    store: str
+    """``sqlite:///path``."""
+    url: str = ""
+    """Deliver captured changes to this service instead of a local store."""
+    token: str = field(default="", repr=False)
+    """Bearer token of the service (LINEAGE_TOKEN, or the file LINEAGE_TOKEN_FILE names)."""
+    host: str = "127.0.0.1"
+    """Address the service binds to."""
+    port: int = 8080
+    max_body: int = 16 * _MIB
+    """Largest request body, bytes, after decompression."""
+    max_event: int = 4 * _MIB
+    """Largest single event, bytes."""
+    job_namespace: str = ""
+    """Namespace of jobs of ``lineage run``; empty: ``local://<host name>``."""
+    variables: tuple[str, ...] = ()
+    """Further environment variables that runs may record (comma-separated)."""
+    exclude: tuple[str, ...] = ()
+    """Further path prefixes whose reads are no inputs (comma-separated)."""
+    hash_limit: int = 1 << 30
+    """Files larger than this many bytes are recorded without a content digest."""
+    isolation: str = "auto"
+    """How reproductions are isolated: auto, namespaces or in-process."""
+
+    @property
+    def store_path(self) -> Path:
+        """The file of a SQLite store."""
+        scheme, _, rest = self.store.partition("://")
+        if scheme != "sqlite" or not rest:
+            raise ConfigError(
+                f"LINEAGE_STORE is not understood: {scheme}://...",
+                hint="use sqlite:///path.db; a fourth slash makes the path absolute",
+            )
+        return Path(rest.removeprefix("/")) if not rest.startswith("//") else Path(rest[1:])
+
+    @property
+    def key_path(self) -> Path:
+        """The store's secret key: beside the store, in its backups, never in an export."""
+        return self.store_path.with_suffix(".key")
+
+    @property
+    def spool(self) -> Path:
+        """Where captured changes wait to be recorded."""
+        return self.home / "spool"
+
+    @property
+    def blobs(self) -> Path:
+        """Contents too large for an entry."""
+        return self.store_path.with_suffix(".blobs")
+
+    @property
+    def dead_letters(self) -> Path:
+        """What was taken in but not understood."""
+        return self.store_path.with_suffix(".dlq")
+
+    @property
+    def cache(self) -> Path:
+        """What can be deleted at any time."""
+        return self.home / "cache"
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings of this process. Raises ``ConfigError`` naming the variable that is wrong."""
+    env = os.environ if environ is None else environ
+    home = Path(env.get("LINEAGE_HOME") or ".lineage").absolute()
+    return Settings(
+        home=home,
+        store=env.get("LINEAGE_STORE") or f"sqlite:///{home}/store.db",
+        url=(env.get("LINEAGE_URL") or "").rstrip("/"),
+        token=_secret(env, "LINEAGE_TOKEN"),
+        host=env.get("LINEAGE_HOST") or "127.0.0.1",
+        port=_number(env, "LINEAGE_PORT", 8080),
+        max_body=_number(env, "LINEAGE_MAX_BODY", 16 * _MIB),
+        max_event=_number(env, "LINEAGE_MAX_EVENT", 4 * _MIB),
+        job_namespace=env.get("LINEAGE_JOB_NAMESPACE") or "",
+        variables=_names(env, "LINEAGE_VARIABLES"),
+        exclude=_names(env, "LINEAGE_EXCLUDE"),
+        hash_limit=_number(env, "LINEAGE_HASH_LIMIT", 1 << 30),
+        isolation=env.get("LINEAGE_ISOLATION") or "auto",
+    )
+
+
+def _secret(env: Mapping[str, str], name: str) -> str:
+    named = env.get(f"{name}_FILE")
+    if not named:
+        return env.get(name) or ""
+    try:
+        return Path(named).read_text(encoding="utf-8").strip()
+    except OSError as fault:
+        raise ConfigError(
+            f"{name}_FILE cannot be read: {fault.strerror}", hint="name a readable file"
+        ) from fault
+
+
+def _number(env: Mapping[str, str], name: str, default: int) -> int:
+    text = env.get(name)
+    if not text:
+        return default
+    try:
+        value = int(text)
+    except ValueError as fault:
+        raise ConfigError(f"{name} is not a number: {text!r}") from fault
+    if value < 0:
+        raise ConfigError(f"{name} is negative: {value}")
+    return value
+
+
+def _names(env: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (env.get(name) or "").split(",") if part.strip())
