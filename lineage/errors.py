@@ -5,6 +5,7 @@
     LineageError
       ConfigError            a setting or an argument is wrong
         NotInstalledError    an optional part is missing; names the extra
+        PolicyError          a policy file that is not understood
         UnsupportedError     this platform or host cannot do it
       InputError             what was sent or typed is not understood
         MalformedError       cannot be parsed at all (counted, not kept)
@@ -83,6 +84,12 @@ class NotInstalledError(ConfigError):
     """An optional part is not installed; the hint names the extra."""
 
     code = "not-installed"
+
+
+class PolicyError(ConfigError):
+    """A policy that is not understood: nothing is decided by it."""
+
+    code = "bad-policy"
 
 
 class UnsupportedError(ConfigError):
@@ -237,11 +244,20 @@ class LogGapError(CaptureError):
 
 
 class OwnershipError(LineageError):
-    """An ownership change that the rules do not allow."""
+    """An ownership change that the rules do not allow.
+
+    ``code`` is given per instance, since each rule has a page of its own.
+    """
 
     code = "ownership-refused"
     exit_status = 65
     http_status = 422
+
+    def __init__(
+        self, message: str, *, code: str = "ownership-refused", hint: str = "", **where: Any
+    ) -> None:
+        super().__init__(message, hint=hint, **where)
+        self.code = code  # type: ignore[misc]  # per-instance code, as of RefusedError
 
 
 class ReproduceError(LineageError):

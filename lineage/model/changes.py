@@ -279,6 +279,7 @@ class OwnerClaimed(_OwnerChange):
 
     kind: Literal["owner.claimed"] = "owner.claimed"
     confidence: float | None = Field(default=None, ge=0, le=1)
+    backdated: bool = Field(default=False, description="it says it held before it was made")
 
 
 class OwnerAccepted(_OwnerChange):
@@ -410,6 +411,7 @@ class GateDecided(Change):
     position: int = Field(ge=0)
     policy: dict[str, Any] = {}
     reasons: list[dict[str, Any]] = []
+    evidence: dict[str, Any] = {}
     by: Text = ""
 
 

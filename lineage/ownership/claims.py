@@ -1,0 +1,124 @@
+"""Owners at a view: the claims in force on artifacts, on their aliases and on matching scopes.
+
+Subjects of ownership are artifacts, jobs and scope patterns. A version is owned as its artifact, a
+run as its job. What is said on any member of an equivalence class counts for all of it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+
+from lineage.model.claims import StateType
+from lineage.model.fold import components
+from lineage.model.ids import ARTIFACT, RUN, SCOPE, artifact_of, class_of, job_of_run, parse_id
+from lineage.ownership.patterns import Scope, scope_of
+from lineage.ownership.precedence import Claim, Ownership, accountable
+from lineage.ownership.standing import claim_of
+from lineage.store.contract import Store, View
+
+__all__ = ["Owners", "aliases_of", "owned_as", "ownership_of"]
+
+_CHUNK = 500
+"""Ids per read: backends bind each one."""
+
+
+def owned_as(node: str) -> str:
+    """The id that answers for a node's ownership: its artifact, its job, or itself."""
+    return job_of_run(node) if class_of(node) == RUN else artifact_of(node)
+
+
+def ownership_of(store: Store, ids: Sequence[str], view: View) -> dict[str, Ownership]:
+    """Who answers for each of ``ids`` at ``view``."""
+    return Owners(store, view).of(ids)
+
+
+def aliases_of(store: Store, ids: Iterable[str], view: View) -> dict[str, tuple[str, ...]]:
+    """The equivalence class of each id at ``view``, sorted, itself included.
+
+    Only equivalences that are on: an inferred one that nobody confirmed joins nothing.
+    """
+    asked = set(ids)
+    pairs: set[tuple[str, str]] = set()
+    seen: set[str] = set()
+    frontier = set(asked)
+    while frontier:
+        seen |= frontier
+        found: set[str] = set()
+        for some in _chunks(sorted(frontier)):
+            states = store.states(view, subjects=some, types=[StateType.SAME_AS])
+            states += store.states(view, objects=some, types=[StateType.SAME_AS])
+            for state in states:
+                if state.value == "on":
+                    pairs.add((state.subject, state.object))
+                    found |= {state.subject, state.object}
+        frontier = found - seen
+    representative = components(pairs)
+    classes: dict[str, list[str]] = defaultdict(list)
+    for node, root in sorted(representative.items()):
+        classes[root].append(node)
+    return {node: tuple(classes.get(representative.get(node, node), [node])) for node in asked}
+
+
+class Owners:
+    """Ownership at one view. Scopes and claims are read once: keep it for one question only."""
+
+    def __init__(self, store: Store, view: View) -> None:
+        self._store = store
+        self._view = view
+
+    def of(self, ids: Iterable[str]) -> dict[str, Ownership]:
+        """Who answers for each id."""
+        asked = {node: owned_as(node) for node in ids}
+        classes = aliases_of(self._store, asked.values(), self._view)
+        members = {member for some in classes.values() for member in some}
+        direct = self._claims_on(members)
+        out: dict[str, Ownership] = {}
+        for node, subject in asked.items():
+            group = classes[subject]
+            claims = [claim for member in group for claim in direct.get(member, ())]
+            claims += [c for scope in self._matching(group) for c in self._scoped[scope]]
+            out[node] = accountable(node, claims, group)
+        return out
+
+    def on(self, subject: str) -> list[Claim]:
+        """The claims on exactly this artifact, job or scope."""
+        return self._claims_on([subject]).get(subject, [])
+
+    @cached_property
+    def scopes(self) -> list[Scope]:
+        """Every scope pattern that a claim in force is about."""
+        return [scope_of(node) for node in self._scoped]
+
+    @cached_property
+    def _scoped(self) -> dict[str, list[Claim]]:
+        return self._claims_on(self._scope_ids())
+
+    def _scope_ids(self) -> Iterator[str]:
+        after = ""
+        while True:
+            page = self._store.page(self._view, classes=[SCOPE], after=after, limit=_CHUNK)
+            yield from page
+            if len(page) < _CHUNK:
+                return
+            after = page[-1]
+
+    def _matching(self, group: Iterable[str]) -> list[str]:
+        """Scopes that match any of the ids, each once."""
+        parsed = [parse_id(member) for member in group if class_of(member) == ARTIFACT]
+        return [s.id for s in self.scopes if any(s.matches(member) for member in parsed)]
+
+    def _claims_on(self, subjects: Iterable[str]) -> dict[str, list[Claim]]:
+        out: dict[str, list[Claim]] = {}
+        for some in _chunks(sorted(set(subjects))):
+            owned = self._store.states(self._view, subjects=some, types=[StateType.OWNED_BY])
+            for state in owned:
+                claim = claim_of(self._store, state, self._view)
+                out.setdefault(state.subject, []).append(claim)
+        return out
+
+
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]
