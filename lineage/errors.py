@@ -25,9 +25,13 @@
       CaptureError           a source cannot be read
         SourceUnavailableError*
         LogGapError          a stretch of a source was lost
+        TornCommitError      a commit of a table's log is cut off or empty
       OwnershipError         an ownership change that is not allowed
       ReproduceError         a run cannot be re-run
         VersionLostError     files of a pinned version are gone; names them
+        CannotPinError       a table version cannot be kept; says why
+        PinNeedsCopyError    no links here: says what a copy would cost
+        VacuumRefusedError   a vacuum would lose recorded versions; names them
         IsolationError       this host refuses the isolation asked for
                                                               * = retryable
 
@@ -243,6 +247,12 @@ class LogGapError(CaptureError):
     code = "log-gap"
 
 
+class TornCommitError(CaptureError):
+    """A commit of a table's log is empty, cut off or not what its format says."""
+
+    code = "torn-commit"
+
+
 class OwnershipError(LineageError):
     """An ownership change that the rules do not allow.
 
@@ -271,6 +281,24 @@ class VersionLostError(ReproduceError):
     """Files of a recorded version are gone; ``where['files']`` names them."""
 
     code = "version-lost"
+
+
+class CannotPinError(ReproduceError):
+    """A table version cannot be kept in a pin."""
+
+    code = "cannot-pin"
+
+
+class PinNeedsCopyError(ReproduceError):
+    """Neither links nor reflinks are possible; ``where['bytes']`` is what a copy would need."""
+
+    code = "pin-needs-copy"
+
+
+class VacuumRefusedError(ReproduceError):
+    """A vacuum would lose versions that runs used; ``where['lost']`` names them."""
+
+    code = "vacuum-refused"
 
 
 class IsolationError(ReproduceError):

@@ -20,6 +20,8 @@ from lineage.model.ids import parse_id
 Time = Annotated[int, Field(ge=-(10**17), le=FOREVER, strict=True)]
 """UTC microseconds since the epoch."""
 Text = Annotated[str, Field(max_length=65_536)]
+Schema = Annotated[str, Field(max_length=1 << 21)]
+"""Of a table with thousands of columns, it is megabytes."""
 Name = Annotated[str, Field(min_length=1, max_length=65_536)]
 
 
@@ -187,27 +189,35 @@ class RunAbandoned(Change):
 
 
 class FileAdd(Value):
-    """A data file that a commit added (unquoted path, bytes)."""
+    """A data file that a commit added (unquoted path, bytes), with the file of its deleted rows."""
 
     path: Name
     size: int = 0
+    deletion_vector: Text = ""
 
 
 class TableCommitted(Change):
-    """One commit of a table's log. ``files_known`` False: too many files to list in an entry."""
+    """One commit of a table's log. ``files_known`` False: too many files to list in an entry.
+
+    ``table_id`` is the id in force from this commit on. Replacing a table in place changes it
+    within one log: then ``log`` is the id that the log began with and ``previous_table_id`` the one
+    of the version before; both are empty where they equal ``table_id``.
+    """
 
     kind: Literal["table.committed"] = "table.committed"
     namespace: Name
     name: Name
     table_id: Name
     version: int = Field(ge=0)
+    log: Text = ""
+    previous_table_id: Text = ""
     operation: Text = ""
     carries: bool
     run: RunRef | None = None
     added: list[FileAdd] = []
     removed: list[Name] = []
     files_known: bool = True
-    table_schema: Text = Field(default="", description="schema JSON, on commits that set it")
+    table_schema: Schema = Field(default="", description="schema JSON, on commits that set it")
     engine: Text = ""
     metrics: dict[str, Any] = {}
     parameters: dict[str, Any] = {}

@@ -19,7 +19,8 @@ def committed(body: Any) -> Claims:
     version = with_version(table, delta_token(change.version, change.table_id))
     occurrences: list[Occurrence] = []
     if change.version > 0:
-        before = with_version(table, delta_token(change.version - 1, change.table_id))
+        before_id = change.previous_table_id or change.table_id
+        before = with_version(table, delta_token(change.version - 1, before_id))
         revision = EdgeType.CARRIES if change.carries else EdgeType.REVISION_OF
         occurrences.append(Occurrence(revision, before, version, at, seen))
     if change.run is not None:
@@ -45,7 +46,7 @@ def committed(body: Any) -> Claims:
         table,
         version,
         change.version,
-        change.table_id,
+        change.log or change.table_id,
         at,
         tuple(file.path for file in change.added),
         tuple(change.removed),
