@@ -53,7 +53,7 @@ def show(*, letter: str, as_json: bool) -> None:
 @click.option("--all", "every", is_flag=True, help="Replay every letter.")
 @json_option
 def replay(*, letters: tuple[str, ...], every: bool, as_json: bool) -> None:
-    """Try letters again; those that are recorded leave the queue. Exit 1 if any is refused again."""
+    """Try letters again; the recorded ones leave the queue. Exit 1 if any is refused again."""
     if not letters and not every:
         raise click.UsageError("name letters, or --all")
     results: list[dict[str, Any]] = []

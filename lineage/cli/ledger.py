@@ -13,7 +13,7 @@ from lineage.cli.progress import progress
 from lineage.errors import ConfigError, TamperedError
 from lineage.model.canonical import iso
 from lineage.record import backup as backups
-from lineage.record.interpret import INTERPRETED, interpret
+from lineage.record.interpret import interpret
 from lineage.record.ledger import verify as verify_ledger
 from lineage.record.rebuild import rebuild as rebuild_into
 from lineage.store.contract import StoredEntry
@@ -34,7 +34,7 @@ def head(*, as_json: bool) -> None:
             "seq": end.seq,
             "recorded_at": iso(end.recorded_at) if end.seq else None,
             "root": end.frontier.root().hex(),
-            **{"counts": ws.store.counts()},
+            "counts": ws.store.counts(),
         }
     emit(value, as_json=as_json, human=lambda: _print(value))
 
@@ -43,15 +43,13 @@ def head(*, as_json: bool) -> None:
 @json_option
 def verify(*, as_json: bool) -> None:
     """Re-read everything; name the first position that does not hold (exit 1)."""
-    with workspace(read_only=True) as ws:
-        with progress("verifying", ws.store.head().seq) as tick:
-            result = verify_ledger(ws.store, ws.blobs, progress=tick)
-        uninterpreted = sum(1 for e in ws.store.entries() if (e.kind, e.v) not in INTERPRETED)
+    with workspace(read_only=True) as ws, progress("verifying", ws.store.head().seq) as tick:
+        result = verify_ledger(ws.store, ws.blobs, progress=tick)
     value = {
         "sound": not result.faults,
         "entries": result.entries,
         "redacted": result.redacted,
-        "uninterpreted": uninterpreted,
+        "uninterpreted": result.uninterpreted,
         "blobs": result.blobs,
         "root": result.root,
         "first_bad": result.first_bad,

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from lineage.errors import LineageError, RefusedError
+from lineage.errors import LineageError
 from lineage.model.canonical import parse_json
 from lineage.model.changes import CHANGES
 from lineage.model.claims import EntryRef
 from lineage.model.envelope import Envelope, commitment_of
 from lineage.model.merkle import Frontier
-from lineage.record.interpret import interpret
+from lineage.record.interpret import INTERPRETED, interpret
 from lineage.store.blobs import BlobStore
-from lineage.store.contract import Store, StoredEntry
+from lineage.store.contract import Head, Store, StoredEntry
 
 __all__ = ["Fault", "Verification", "verify"]
 
@@ -54,43 +54,64 @@ def verify(
     store: Store, blobs: BlobStore | None = None, *, progress: Callable[[int], None] | None = None
 ) -> Verification:
     """Re-read the whole ledger. Never raises for what it finds: it is in the result."""
-    result = Verification()
-    frontier = Frontier.empty()
-    stubs: dict[EntryRef, bytes] = {}
-    redacted: list[StoredEntry] = []
-    checked_blobs: set[str] = set()
-    previous_time = 0
     head = store.head()
+    reading = _Reading(blobs)
     for entry in store.entries():
         if entry.seq > head.seq:
             break
-        result.entries += 1
-        for what in _faults(entry, result.entries, previous_time):
-            result.faults.append(Fault(entry.seq, what))
-        previous_time = entry.recorded_at
-        frontier.push(entry.leaf)
-        if entry.salt is None:
-            redacted.append(entry)
-        if entry.kind == "entry.redacted":
-            stubs |= _stubs(entry)
-        if blobs is not None and entry.kind in CHANGES:
-            for what in _blob_faults(entry, blobs, checked_blobs):
-                result.faults.append(Fault(entry.seq, what))
+        reading.read(entry)
         if progress is not None:
-            progress(result.entries)
-    for entry in redacted:
-        if stubs.get(EntryRef(entry.source, entry.event_id)) != entry.body:
-            what = "the body is neither what was committed to nor the stub of a redaction"
-            result.faults.append(Fault(entry.seq, what))
-    result.redacted, result.blobs = len(redacted), len(checked_blobs)
-    result.root = frontier.root().hex()
-    if result.entries != head.seq:
-        what = f"the head says {head.seq} entries, the ledger has {result.entries}"
-        result.faults.append(Fault(min(result.entries, head.seq) + 1, what))
-    elif frontier.root() != head.frontier.root():
-        result.faults.append(Fault(0, "the root over the leaves is not that of the head"))
-    result.faults.sort(key=lambda fault: fault.position)
-    return result
+            progress(reading.result.entries)
+    return reading.finish(head)
+
+
+class _Reading:
+    """What has been seen of the ledger so far."""
+
+    def __init__(self, blobs: BlobStore | None) -> None:
+        self.result = Verification()
+        self._blobs = blobs
+        self._checked: set[str] = set()
+        self._frontier = Frontier.empty()
+        self._stubs: dict[EntryRef, bytes] = {}
+        self._redacted: list[StoredEntry] = []
+        self._previous_time = 0
+
+    def read(self, entry: StoredEntry) -> None:
+        self.result.entries += 1
+        for what in _faults(entry, self.result.entries, self._previous_time):
+            self._fault(entry.seq, what)
+        self._previous_time = entry.recorded_at
+        self._frontier.push(entry.leaf)
+        if entry.salt is None:
+            self._redacted.append(entry)
+        if entry.kind == "entry.redacted":
+            self._stubs |= _stubs(entry)
+        if (entry.kind, entry.v) not in INTERPRETED:
+            self.result.uninterpreted += 1
+        if self._blobs is not None and entry.kind in CHANGES:
+            for what in _blob_faults(entry, self._blobs, self._checked):
+                self._fault(entry.seq, what)
+
+    def finish(self, head: Head) -> Verification:
+        result = self.result
+        for entry in self._redacted:
+            if self._stubs.get(EntryRef(entry.source, entry.event_id)) != entry.body:
+                self._fault(
+                    entry.seq, "the body is neither what was committed to nor a redaction's stub"
+                )
+        result.redacted, result.blobs = len(self._redacted), len(self._checked)
+        result.root = self._frontier.root().hex()
+        if result.entries != head.seq:
+            what = f"the head says {head.seq} entries, the ledger has {result.entries}"
+            self._fault(min(result.entries, head.seq) + 1, what)
+        elif self._frontier.root() != head.frontier.root():
+            self._fault(0, "the root over the leaves is not that of the head")
+        result.faults.sort(key=lambda fault: fault.position)
+        return result
+
+    def _fault(self, position: int, what: str) -> None:
+        self.result.faults.append(Fault(position, what))
 
 
 def _faults(entry: StoredEntry, wanted_seq: int, previous_time: int) -> Iterator[str]:
@@ -125,7 +146,7 @@ def _stubs(entry: StoredEntry) -> dict[EntryRef, bytes]:
 def _blob_faults(entry: StoredEntry, blobs: BlobStore, checked: set[str]) -> Iterator[str]:
     try:
         named = list(_blobs_named(parse_json(entry.body)))
-    except (LineageError, RefusedError):
+    except LineageError:
         return
     for digest in named:
         if digest in checked:
