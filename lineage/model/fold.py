@@ -8,13 +8,14 @@ the order the entry says them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from lineage.model.canonical import FOREVER
 from lineage.model.claims import EdgeType, Method, StateType
 from lineage.model.ids import artifact_of, number_of_token, run_token, token_of
 
 __all__ = [
+    "LAST_VALUE_TYPES",
     "DerivedEdge",
     "Interval",
     "Op",
@@ -191,7 +192,10 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class DerivedEdge:
-    """An edge that follows from claims by a rule, over ``[since, until)`` of valid time."""
+    """An edge that follows from claims by a rule, over ``[since, until)`` of valid time.
+
+    ``use`` is the use that a USED edge resolves: (artifact, said).
+    """
 
     type: EdgeType
     up: str
@@ -199,6 +203,7 @@ class DerivedEdge:
     since: int
     until: int
     method: Method
+    use: tuple[str, str] | None = None
 
 
 def is_placeholder(version: str) -> bool:
@@ -232,7 +237,7 @@ def derive(
     """All derived edges of one alias component (usually a single artifact).
 
     ``aliases`` are ``(a, b, since, until)`` where the equivalence is on. Representatives are the
-    smallest ids; a version of a member is equivalent to the same version of the representative.
+    smallest ids; among the versions that members have under one token, the smallest known id.
     A use resolves to the version said if exactly one matches, else to the latest version made
     before it (inferred), else stays on the artifact.
     """
@@ -244,11 +249,11 @@ def derive(
         members: dict[str, list[str]] = {}
         for artifact in artifacts:
             members.setdefault(classes.get(artifact, artifact), []).append(artifact)
-        for representative, group in members.items():
+        for group in members.values():
             inside = frozenset(group)
             own = [v for v in versions if artifact_of(v.id) in inside]
             made = [o for o in outputs if artifact_of(o.version) in inside]
-            edges |= _stars(representative, group, own, point, until)
+            edges |= _stars(group, own, point, until)
             twin_of = twins(own, made)
             edges |= _placeholders(twin_of, made, point, until)
             asked = [u for u in uses if u.artifact in inside]
@@ -257,16 +262,18 @@ def derive(
 
 
 def _stars(
-    representative: str, group: Sequence[str], versions: Sequence[Version], since: int, until: int
+    group: Sequence[str], versions: Sequence[Version], since: int, until: int
 ) -> set[DerivedEdge]:
-    edges: set[DerivedEdge] = set()
-    pairs = [(member, representative) for member in group]
+    """Each id of a class tied to the smallest: the artifacts, and per token their versions."""
+    classes: dict[str, list[str]] = {"": list(group)}
     for version in versions:
-        token = token_of(version.id)
-        pairs.append((version.id, f"{representative}@{token}"))
-    for one, other in pairs:
-        if one != other:
-            edges |= _both(one, other, since, until, Method.DECLARED)
+        classes.setdefault(token_of(version.id), []).append(version.id)
+    edges: set[DerivedEdge] = set()
+    for ids in classes.values():
+        representative = min(ids)
+        for other in ids:
+            if other != representative:
+                edges |= _both(other, representative, since, until, Method.DECLARED)
     return edges
 
 
@@ -368,18 +375,18 @@ def resolve(
 
 def _joined(edges: set[DerivedEdge]) -> frozenset[DerivedEdge]:
     """Adjacent intervals of one edge made one."""
-    by_edge: dict[tuple[EdgeType, str, str, Method], list[tuple[int, int]]] = {}
-    for e in edges:
-        by_edge.setdefault((e.type, e.up, e.down, e.method), []).append((e.since, e.until))
+    by_edge: dict[DerivedEdge, list[DerivedEdge]] = {}
+    for edge in edges:
+        by_edge.setdefault(replace(edge, since=0, until=0), []).append(edge)
     out: set[DerivedEdge] = set()
-    for (kind, up, down, method), spans in by_edge.items():
-        spans.sort()
-        start, end = spans[0]
-        for since, until in spans[1:]:
-            if since <= end:
-                end = max(end, until)
+    for pieces in by_edge.values():
+        pieces.sort(key=lambda piece: piece.since)
+        last = pieces[0]
+        for piece in pieces[1:]:
+            if piece.since <= last.until:
+                last = replace(last, until=max(last.until, piece.until))
             else:
-                out.add(DerivedEdge(kind, up, down, start, end, method))
-                start, end = since, until
-        out.add(DerivedEdge(kind, up, down, start, end, method))
+                out.add(last)
+                last = piece
+        out.add(last)
     return frozenset(out)

@@ -76,7 +76,8 @@ class Graph:
         self.first_seq.setdefault(artifact_of(node), seq)
 
     def _add(self, entry: StoredEntry, claims: Claims) -> None:
-        self.said += [Said(entry.seq, entry.source, claim) for claim in claims.occurrences]
+        distinct = dict.fromkeys(claims.occurrences)
+        self.said += [Said(entry.seq, entry.source, claim) for claim in distinct]
         self.commits += [(entry.source, commit) for commit in claims.commits]
         for n, op in enumerate(claims.states):
             source = entry.source if op.type is StateType.ATTRIBUTE else ""
@@ -102,12 +103,12 @@ class Graph:
         return self._derived
 
     def _derive(self) -> frozenset[DerivedEdge]:
+        keys = [key for key in self.ops if is_alias(key)]
         aliases = [
             (key[0], key[2], interval.since, interval.until)
-            for key in self.ops if key[1] is StateType.SAME_AS
-            for interval in self.intervals(key) if interval.value == "on"
+            for key in keys for interval in self.intervals(key) if interval.value == "on"
         ]  # fmt: skip
-        component = components((key[0], key[2]) for key in self.ops if key[1] is StateType.SAME_AS)
+        component = components((key[0], key[2]) for key in keys)
         groups: dict[str, set[str]] = defaultdict(set)
         for node in self.first_seq:
             if artifact_of(node) == node:
@@ -167,26 +168,20 @@ class Graph:
                 _show(shown, Edge(d.type, d.up, d.down, d.since, d.method))
         return sorted(shown.values(), key=lambda e: (e.type, e.up, e.down))
 
-    def evidence(self, kind: EdgeType, up: str, down: str) -> list[Evidence]:
-        """Claims behind an edge; those of the open use where the use was resolved."""
-        exact = [
-            said for said in self.said
-            if (said.claim.type, said.claim.up, said.claim.down) == (kind, up, down)
-        ]  # fmt: skip
-        if kind is EdgeType.USED:
-            names = {artifact_of(up)} | {
-                e.down for e in self.derived
-                if e.type is EdgeType.SAME_AS and e.up == artifact_of(up)
-            }  # fmt: skip
-            exact += [
-                said for said in self.said
-                if is_open_use(said.claim) and said.claim.down == down
-                and said.claim.up in names and said not in exact
-            ]  # fmt: skip
-        return [
+    def evidence(self, kind: EdgeType, up: str, down: str, as_of: int) -> list[Evidence]:
+        """Claims behind an edge; those of the open uses that resolve to it at ``as_of``."""
+        uses = {
+            d.use for d in self.derived
+            if (d.type, d.up, d.down) == (kind, up, down) and d.since <= as_of < d.until
+        }  # fmt: skip
+        found = {
             Evidence(s.seq, s.source, s.claim.method, s.claim.at, s.claim.said, s.claim.detail)
-            for s in sorted(exact, key=lambda s: (s.seq, s.claim.at))
-        ]
+            for s in self.said
+            if ((s.claim.up, s.claim.said) in uses if is_open_use(s.claim) else s.claim.up == up)
+            and (s.claim.type, s.claim.down) == (kind, down)
+            and s.claim.at <= as_of
+        }
+        return sorted(found, key=lambda e: (e.seq, e.at, e.method, e.said, e.detail))
 
 
 def is_open_use(claim: Occurrence) -> bool:
@@ -197,6 +192,11 @@ def is_open_use(claim: Occurrence) -> bool:
         and class_of(claim.down) == "run"
         and not token_of(claim.up)
     )
+
+
+def is_alias(key: StateKey) -> bool:
+    """Whether a state makes two things one: only ids without a version have aliases."""
+    return key[1] is StateType.SAME_AS and not token_of(key[0]) and not token_of(key[2])
 
 
 def is_walked(edge: Edge) -> bool:

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from typing_extensions import override
 
-from lineage.errors import RefusedError
 from lineage.model.claims import Claims, EdgeType, EntryRef, StateType
 from lineage.model.envelope import SALT_BYTES, Envelope, commitment_of
 from lineage.model.fold import version_order
@@ -37,6 +36,7 @@ from lineage.store.contract import (
 from lineage.store.digest import digest_of
 from lineage.store.memory.graph import Graph, StateKey
 from lineage.store.memory.walk import walk
+from lineage.store.redaction import check_stub
 
 
 def _now() -> int:
@@ -52,14 +52,15 @@ class MemoryStore(Store):
         self._entries: list[StoredEntry] = []
         self._claims: list[Claims] = []
         self._seq_of: dict[EntryRef, int] = {}
-        self._stubs: dict[EntryRef, bytes] = {}
+        self._stubs: dict[EntryRef, dict[tuple[str, str], bytes]] = {}
         self._graphs: dict[int, Graph] = {}
 
     # --- ledger
 
     @override
     def append(self, entries: Sequence[NewEntry]) -> list[Receipt]:
-        kept = (self._entries[:], self._claims[:], dict(self._seq_of), dict(self._stubs))
+        stubs = {target: dict(of) for target, of in self._stubs.items()}
+        kept = (self._entries[:], self._claims[:], dict(self._seq_of), stubs)
         try:
             return [self._append(entry) for entry in entries]
         except BaseException:
@@ -83,7 +84,7 @@ class MemoryStore(Store):
         commitment = entry.commitment or commitment_of(salt or b"", entry.body)
         body, claims = entry.body, entry.claims
         if ref in self._stubs:
-            body, salt = self._stubs[ref], None
+            body, salt = self._stub_of(ref), None
             claims = self._interpret(entry.kind, entry.v, body)
         leaf = Envelope(
             seq,
@@ -101,27 +102,32 @@ class MemoryStore(Store):
         ))  # fmt: skip
         self._claims.append(claims)
         self._seq_of[ref] = seq
-        for redaction in claims.redacts:
-            self._redact(redaction.target, redaction.stub)
+        self._redact(ref, claims)
         return Receipt(seq, new=True)
 
-    def _redact(self, target: EntryRef, stub: bytes) -> None:
-        if target in self._stubs:
-            return
-        self._stubs[target] = stub
+    def _redact(self, by: EntryRef, claims: Claims) -> None:
+        """Of several redactions of one entry the last in the order of (event id, source) stands."""
+        for redaction in claims.redacts:
+            of_target = self._stubs.setdefault(redaction.target, {})
+            of_target[by.event_id, by.source] = redaction.stub
+        for target in dict.fromkeys(redaction.target for redaction in claims.redacts):
+            self._erase(target)
+
+    def _stub_of(self, target: EntryRef) -> bytes:
+        return max(self._stubs[target].items())[1]
+
+    def _erase(self, target: EntryRef) -> None:
         seq = self._seq_of.get(target)
         if seq is None:
             return
-        entry = self._entries[seq - 1]
+        entry, stub = self._entries[seq - 1], self._stub_of(target)
+        if entry.salt is None and entry.body == stub:
+            return
         claims = self._interpret(entry.kind, entry.v, stub)
-        if set(claims.nodes()) != set(self._claims[seq - 1].nodes()):
-            raise RefusedError(
-                "a redaction that does not keep the names of its target",
-                code="redaction-loses-names",
-                hint="a stub keeps kind, v and every name; only other contents can be erased",
-            )
+        check_stub(self._claims[seq - 1], claims)
         self._entries[seq - 1] = replace(entry, body=stub, salt=None)
         self._claims[seq - 1] = claims
+        self._redact(target, claims)
 
     @override
     def head(self) -> Head:
@@ -247,10 +253,7 @@ class MemoryStore(Store):
 
     @override
     def evidence(self, edge_type: EdgeType, up: str, down: str, view: View) -> list[Evidence]:
-        return [
-            claim for claim in self._graph(view).evidence(edge_type, up, down)
-            if claim.at <= view.as_of
-        ]  # fmt: skip
+        return self._graph(view).evidence(edge_type, up, down, view.as_of)
 
     @override
     def walk(
