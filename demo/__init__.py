@@ -1,0 +1,1 @@
+"""The story of a new user, played with real parts: ``make demo``."""
