@@ -1,0 +1,295 @@
+"""Changes of ownership, built by the rules: whoever records them, records these.
+
+The ledger's own rules are mild (accepting what nobody claimed does nothing); a person must be told.
+So every function here takes the store, looks at the head of the ledger, and raises
+``OwnershipError`` with the reason: ``bad-team``, ``not-ownable``, ``bad-interval``,
+``backdated-needs-reason``, ``needs-second-person``, ``nothing-to-accept``, ``nothing-to-retract``,
+``already-accepted``, ``several-claims``.
+
+``now`` is UTC microseconds. A change is dated after the last one on its claim, even where this
+clock is behind the one that dated that.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from lineage.errors import OwnershipError, RefusedError
+from lineage.model.canonical import FOREVER, iso
+from lineage.model.changes import OwnerAccepted, OwnerClaimed, OwnerRetracted
+from lineage.model.claims import StateType
+from lineage.model.envelope import Actor
+from lineage.model.ids import (
+    ARTIFACT,
+    JOB,
+    SCOPE,
+    TEAM,
+    class_of,
+    parse_id,
+    scope_id,
+    team_id,
+)
+from lineage.model.naming import normalise
+from lineage.ownership.claims import Owners, aliases_of, owned_as
+from lineage.ownership.patterns import scope_of
+from lineage.ownership.precedence import Claim
+from lineage.ownership.standing import claim_of
+from lineage.store.contract import StateValue, Store, View
+
+__all__ = [
+    "EXPLICIT",
+    "Terms",
+    "accept",
+    "claim",
+    "retract",
+    "scope_target",
+    "target_words",
+    "team_of",
+]
+
+EXPLICIT = "explicit"
+"""The claim source of what a person says here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms of a claim: its source, from when (None: now) until when (None: no end), and why.
+
+    Times are UTC microseconds.
+    """
+
+    source: str = EXPLICIT
+    since: int | None = None
+    until: int | None = None
+    reason: str = ""
+
+
+_CLASSES = frozenset({"artifact", "job", "run", "person", "service", "scope"})
+
+
+def team_of(text: str) -> str:
+    """The id of a team that a person named ``risk`` or ``team:risk``.
+
+    Raises ``OwnershipError`` (``bad-team``): only a team is accountable, and its name is not empty
+    and has no ``|`` (which divides team and claim source in the record).
+    """
+    cls, colon, _ = text.partition(":")
+    if colon and cls in _CLASSES:
+        raise _bad_team(text, "only a team can be accountable")
+    node = text if colon and cls == TEAM else team_id(text)
+    try:
+        parsed = parse_id(node)
+    except RefusedError as fault:
+        raise _bad_team(text, fault.message) from fault
+    if not parsed.texts[0].strip() or "|" in node or not text.strip():
+        raise _bad_team(text, "a team's name is not empty and has no `|`")
+    return node
+
+
+def scope_target(namespace: str, name: str) -> str:
+    """The id of a scope pattern, in the one spelling of names (``s3a://`` -> ``s3://``).
+
+    Raises ``OwnershipError`` (``not-ownable``) for an empty pattern or one that is too long.
+    """
+    if not namespace or not name:
+        raise _not_ownable("an empty pattern matches nothing", "`**` matches everything")
+    scope = scope_id(*normalise(namespace, name))
+    if not scope_of(scope).readable:
+        raise _not_ownable("a pattern of more than 1,024 bytes", "use a shorter one")
+    return scope
+
+
+def target_words(subject: str) -> list[str]:
+    """How a person names a subject of ownership on the command line, as separate words."""
+    if class_of(subject) == SCOPE:
+        return ["--scope", *parse_id(subject).texts]
+    return [subject]
+
+
+def claim(
+    store: Store, target: str, team: str, terms: Terms | None = None, *, actor: Actor, now: int
+) -> OwnerClaimed:
+    """``team`` is to answer for ``target``.
+
+    A claim that begins before now is backdated: it needs a reason, and counts only once somebody
+    else than ``actor`` has accepted it.
+    """
+    terms = terms or Terms()
+    subject, team, source = _subject(target), team_of(team), _source(terms.source)
+    start = now if terms.since is None else terms.since
+    if terms.until is not None and terms.until <= start:
+        raise OwnershipError(
+            f"a claim that ends ({iso(terms.until)}) before it begins ({iso(start)})",
+            code="bad-interval",
+            hint="--until is after --from; without it the claim has no end",
+        )
+    backdated = start < now
+    if backdated and not terms.reason.strip():
+        raise OwnershipError(
+            f"a claim from {iso(start)} on, made now, without a reason",
+            code="backdated-needs-reason",
+            hint="say why with --reason; it will then need another person's acceptance",
+        )
+    at = max(now, _last_at(store, subject, f"{team}|{source}") + 1)
+    if not backdated:
+        start = max(start, at)
+    return OwnerClaimed(
+        event_at=at, target=subject, team=team, claim_source=source,
+        since=start if start != at else None, until=terms.until, reason=terms.reason, by=actor.id,
+        backdated=backdated,
+    )  # fmt: skip
+
+
+def accept(
+    store: Store, target: str, team: str, *, actor: Actor, now: int, source: str = ""
+) -> OwnerAccepted:
+    """The team accepts the claim on ``target`` (from ``source``, needed only if there are several).
+
+    Of a backdated claim the acceptance reaches back as far as the claim.
+    """
+    subject, team = _subject(target), team_of(team)
+    view = _now(store, now)
+    found = _only(_claims(store, subject, team, source, view), subject, team, "accept", view, store)
+    if found.accepted:
+        raise OwnershipError(
+            f"{team} has accepted the claim on {found.subject}",
+            code="already-accepted",
+            hint="there is nothing to do",
+        )
+    if found.proposed and actor.id in found.claimed_by:
+        raise OwnershipError(
+            "who makes a backdated claim cannot accept it",
+            code="needs-second-person",
+            hint="ask somebody else to accept it, or retract it and claim from now on",
+            claimed_by=list(found.claimed_by),
+        )
+    at = max(now, found.last_at + 1)
+    # A claim that begins later (or whose author's clock is ahead) is accepted from its beginning.
+    since = found.since if found.proposed or found.since > at else None
+    return OwnerAccepted(
+        event_at=at, target=found.subject, team=team, claim_source=found.source, since=since,
+        by=actor.id,
+    )  # fmt: skip
+
+
+def retract(
+    store: Store,
+    target: str,
+    team: str,
+    *,
+    actor: Actor,
+    now: int,
+    source: str = "",
+    reason: str = "",
+) -> OwnerRetracted:
+    """The claim of ``team`` on ``target`` holds no longer, from now on."""
+    subject, team = _subject(target), team_of(team)
+    view = _now(store, now)
+    found = _only(
+        _claims(store, subject, team, source, view), subject, team, "retract", view, store
+    )
+    at = max(now, found.last_at + 1)
+    # A proposal never counted: it goes as a whole. What counted stays true of the past.
+    since = found.since if found.proposed else None
+    return OwnerRetracted(
+        event_at=at, target=found.subject, team=team, claim_source=found.source,
+        since=since if since is not None else now if now < at else None, reason=reason, by=actor.id,
+    )  # fmt: skip
+
+
+# --- parts ----------------------------------------------------------------------------------------
+
+
+def _now(store: Store, now: int) -> View:
+    return View(store.head().seq, now)
+
+
+def _last_at(store: Store, subject: str, key: str) -> int:
+    """Event time of the last change to a claim, in force or not: a later change comes after it."""
+    head = store.head().seq
+    made = store.state_evidence(subject, StateType.OWNED_BY, key, head)
+    return max((evidence.at for evidence in made), default=-FOREVER)
+
+
+def _subject(target: str) -> str:
+    """What a claim on ``target`` is about: versions are owned as their artifact, runs as a job."""
+    subject = owned_as(target)
+    if parse_id(subject).cls not in (ARTIFACT, JOB, SCOPE):
+        raise _not_ownable(f"nobody can own {target}", "claim an artifact, a job or a scope")
+    return subject
+
+
+def _source(source: str) -> str:
+    if not source or "|" in source or not source.isprintable():
+        raise OwnershipError(
+            f"not a claim source: {source!r:.100}",
+            hint="explicit, contract:NAME, codeowners:NAME, catalog:NAME, inherited, inferred:NAME",
+        )
+    return source
+
+
+def _claims(store: Store, subject: str, team: str, source: str, view: View) -> list[Claim]:
+    """Claims of a team on a thing under any of its names: in force, or yet to begin."""
+    names = [subject]
+    if class_of(subject) != SCOPE:
+        names = list(aliases_of(store, [subject], view)[subject])
+    found: dict[tuple[str, str], Claim] = {}
+    for name in names:
+        for state in store.history(name, StateType.OWNED_BY, view.position):
+            key = (name, state.object)
+            if state.until > view.as_of and key not in found:
+                found[key] = _at_its_time(store, state, view)
+    return [c for c in found.values() if c.team == team and source in ("", c.source)]
+
+
+def _at_its_time(store: Store, state: StateValue, view: View) -> Claim:
+    return claim_of(store, state, View(view.position, max(view.as_of, state.since)))
+
+
+def _only(
+    found: list[Claim], subject: str, team: str, verb: str, view: View, store: Store
+) -> Claim:
+    """The one claim that is meant."""
+    own = [claim for claim in found if claim.subject == subject]
+    found = own or found
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise OwnershipError(
+            f"{team} claims {subject} from several sources",
+            code="several-claims",
+            hint=f"say which to {verb} with --source",
+            sources=sorted(f"{claim.source} (on {claim.subject})" for claim in found),
+        )
+    elsewhere = Owners(store, view).of([subject])[subject].claims
+    raise OwnershipError(
+        f"no claim of {team} on {subject} to {verb}",
+        code=f"nothing-to-{verb}",
+        hint=_advice(elsewhere, subject, team, verb),
+    )
+
+
+def _advice(claims: Iterable[Claim], subject: str, team: str, verb: str) -> str:
+    """What would work: the claim that is there in another way, or a claim first."""
+    words = [
+        shlex.join(["lineage", "owners", verb, *target_words(claim.subject), claim.team])
+        for claim in claims
+    ]
+    if words:
+        return f"claims that are there: {'; '.join(f'`{each}`' for each in words)}"
+    made = shlex.join(["lineage", "owners", "claim", *target_words(subject), team])
+    return f"make it first: `{made}`" if verb == "accept" else "it may have ended already"
+
+
+def _bad_team(text: str, why: str) -> OwnershipError:
+    return OwnershipError(
+        f"not a team: {text!r:.100}: {why}",
+        code="bad-team",
+        hint="name it like `risk` or `team:risk`",
+    )
+
+
+def _not_ownable(what: str, hint: str) -> OwnershipError:
+    return OwnershipError(what, code="not-ownable", hint=hint)

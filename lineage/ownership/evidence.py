@@ -1,0 +1,245 @@
+"""The evidence of a gate: everything upstream of a subject that rules may ask about, frozen.
+
+Collected once, at one position of the ledger and one valid time; rules see nothing else. Its digest
+is recorded with the decision, and so is the record itself: tomorrow's interpreter may read the same
+ledger differently, a decision stays what it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lineage.model.canonical import canonical
+from lineage.model.claims import EdgeType, StateType
+from lineage.model.fold import components
+from lineage.model.ids import (
+    ARTIFACT,
+    RUN,
+    SERVICE,
+    artifact_of,
+    class_of,
+    job_of_run,
+    parse_id,
+)
+from lineage.model.naming import display_name, kind_of_path
+from lineage.ownership.claims import Owners
+from lineage.ownership.precedence import Ownership
+from lineage.store.contract import Direction, StateValue, Store, View, Walk
+
+__all__ = ["UNDESCRIBED", "ArtifactSeen", "Evidence", "GapSeen", "RunSeen", "collect"]
+
+UNDESCRIBED = "dataset"
+"""Kind of an artifact whose kind nobody has said: it may be a table."""
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactSeen:
+    """An artifact upstream. ``kinds`` are all that any source says of it or of an alias of it."""
+
+    id: str
+    name: str
+    kinds: tuple[str, ...]
+    ownership: Ownership
+    is_subject: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunSeen:
+    """A run upstream, with every state that it shows under any of its ids (none: unknown)."""
+
+    id: str
+    name: str
+    states: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GapSeen:
+    """A stretch that may have been lost, at a node of the walk or in a source of its edges."""
+
+    node: str
+    name: str
+    key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a gate saw. Times in microseconds; lists in a fixed order."""
+
+    action: str
+    subject: str
+    position: int
+    as_of: int
+    artifacts: tuple[ArtifactSeen, ...] = ()
+    runs: tuple[RunSeen, ...] = ()
+    gaps: tuple[GapSeen, ...] = ()
+    unresolved: tuple[tuple[str, str], ...] = ()
+    """Uses whose version is not known: (run, artifact)."""
+    truncated: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """The evidence as plain data, without the claims that did not decide."""
+        return {
+            "action": self.action, "subject": self.subject,
+            "position": self.position, "as_of": self.as_of,
+            "artifacts": [
+                {
+                    "id": seen.id, "kinds": list(seen.kinds), "status": seen.ownership.status.value,
+                    "owners": [claim.as_dict() for claim in seen.ownership.deciding()],
+                }
+                for seen in self.artifacts
+            ],
+            "runs": [{"id": run.id, "states": list(run.states)} for run in self.runs],
+            "gaps": [
+                {"node": gap.node, "key": gap.key, "reason": gap.reason} for gap in self.gaps
+            ],
+            "unresolved": [{"run": run, "artifact": node} for run, node in self.unresolved],
+            "truncated": self.truncated,
+        }  # fmt: skip
+
+    def digest(self) -> str:
+        """SHA-256 of the evidence as canonical JSON."""
+        return hashlib.sha256(canonical(self.as_dict())).hexdigest()
+
+
+def collect(store: Store, action: str, subject: str, view: View, *, limit: int) -> Evidence:
+    """Walk upstream of ``subject`` over at most ``limit`` nodes and gather the evidence."""
+    walk = store.walk([subject], Direction.UPSTREAM, view, limit=limit)
+    nodes = [node for node, _ in walk.nodes]
+    artifacts = _artifacts(store, nodes, subject, view)
+    asked = {*nodes, *map(artifact_of, nodes)}
+    asked |= {member for seen in artifacts for member in seen.ownership.members}
+    asked |= {job_of_run(node) for node in nodes if class_of(node) == RUN}
+    gaps = _gaps(_read(store, view, asked, StateType.GAP))
+    gaps += _gaps_of_sources(store, walk, view)
+    return Evidence(
+        action,
+        subject,
+        view.position,
+        view.as_of,
+        artifacts=tuple(artifacts),
+        runs=tuple(_runs(store, walk, view)),
+        gaps=tuple(sorted(gaps, key=lambda gap: (gap.node, gap.key))),
+        unresolved=tuple(sorted(walk.unresolved())),
+        truncated=walk.truncated,
+    )
+
+
+# --- artifacts ------------------------------------------------------------------------------------
+
+
+def _artifacts(store: Store, nodes: Iterable[str], subject: str, view: View) -> list[ArtifactSeen]:
+    """Each artifact once, under the smallest of its ids that was reached."""
+    own = artifact_of(subject)
+    reached = sorted({artifact_of(node) for node in nodes if class_of(node) == ARTIFACT} | {own})
+    owners = Owners(store, view).of(reached)
+    members = {member for ownership in owners.values() for member in ownership.members}
+    kinds = _kinds(store, members, view)
+    seen: dict[tuple[str, ...], ArtifactSeen] = {}
+    for node in reached:
+        ownership = owners[node]
+        if ownership.members not in seen:
+            said = tuple(sorted({kind for m in ownership.members for kind in kinds[m]}))
+            seen[ownership.members] = ArtifactSeen(
+                node, _name(node, said), said, ownership, is_subject=own in ownership.members
+            )
+    return list(seen.values())
+
+
+def _kinds(store: Store, artifacts: Iterable[str], view: View) -> dict[str, set[str]]:
+    """Every kind that some source says: a weak hint of ``table`` is enough to ask for an owner."""
+    found: dict[str, set[str]] = {node: set() for node in artifacts}
+    for state in _read(store, view, found, StateType.ATTRIBUTE, ["kind"]):
+        kind = json.loads(state.value)
+        if isinstance(kind, str):
+            found[state.subject].add(kind)
+    for node, said in found.items():
+        if not said:
+            said.add(kind_of_path(parse_id(node).texts[-1]) or UNDESCRIBED)
+    return found
+
+
+def _name(node: str, kinds: Sequence[str]) -> str:
+    return display_name(parse_id(node).texts[-1], "model" if "model" in kinds else None)
+
+
+# --- runs -----------------------------------------------------------------------------------------
+
+
+def _runs(store: Store, walk: Walk, view: View) -> Iterator[RunSeen]:
+    """Each run once: hooks that saw it under several ids are heard together."""
+    runs = [node for node, _ in walk.nodes if class_of(node) == RUN]
+    same = components(
+        (edge.up, edge.down)
+        for edge in walk.edges
+        if edge.type is EdgeType.SAME_AS and class_of(edge.up) == RUN == class_of(edge.down)
+    )
+    shown: dict[str, set[str]] = defaultdict(set)
+    for state in _read(store, view, runs, StateType.RUN_STATE):
+        shown[same.get(state.subject, state.subject)].add(state.value)
+    for run in sorted({same.get(run, run) for run in runs}):
+        parts = parse_id(run).texts
+        name = f"{display_name(parts[1], None)} {parts[2]}"
+        yield RunSeen(run, name, tuple(sorted(shown[run])))
+
+
+# --- gaps -----------------------------------------------------------------------------------------
+
+
+def _gaps(states: Iterable[StateValue]) -> list[GapSeen]:
+    return [
+        GapSeen(state.subject, parse_id(state.subject).texts[-1], state.object, _reason(state))
+        for state in states
+        if state.value != "off"
+    ]
+
+
+def _reason(state: StateValue) -> str:
+    try:
+        value = json.loads(state.value)
+    except ValueError:
+        return state.value
+    said = value.get("reason") if isinstance(value, dict) else None
+    return said if isinstance(said, str) else state.value
+
+
+def _gaps_of_sources(store: Store, walk: Walk, view: View) -> list[GapSeen]:
+    """Gaps of whole sources, of those sources that say an edge of this walk."""
+    services = list(_services(store, view))
+    found = [s for s in _read(store, view, services, StateType.GAP) if s.value != "off"]
+    if not found:
+        return []
+    sources = {
+        claim.source
+        for edge in walk.edges
+        for claim in store.evidence(edge.type, edge.up, edge.down, view)
+    }
+    return _gaps(state for state in found if parse_id(state.subject).texts[-1] in sources)
+
+
+def _services(store: Store, view: View) -> Iterator[str]:
+    after = ""
+    while page := store.page(view, classes=[SERVICE], after=after, limit=_CHUNK):
+        yield from page
+        after = page[-1]
+
+
+def _read(
+    store: Store,
+    view: View,
+    subjects: Iterable[str],
+    kind: StateType,
+    objects: Sequence[str] | None = None,
+) -> Iterator[StateValue]:
+    """States of many subjects, a few hundred at a time: backends bind each."""
+    ordered = sorted(set(subjects))
+    for start in range(0, len(ordered), _CHUNK):
+        some = ordered[start : start + _CHUNK]
+        yield from store.states(view, subjects=some, types=[kind], objects=objects)

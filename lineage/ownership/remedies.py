@@ -1,0 +1,83 @@
+"""What to do about an obstacle: the exact commands, and advice where no command mends it."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from lineage.model.ids import TEAM, class_of, parse_id
+from lineage.ownership.changes import EXPLICIT, target_words
+from lineage.ownership.precedence import Claim, Ownership, Status
+
+__all__ = ["Remedy", "mend_gap", "mend_owner", "mend_run", "mend_truncation", "mend_use"]
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """Commands to run, in order (``TEAM`` stands for a choice that only people can make)."""
+
+    commands: tuple[str, ...] = ()
+    advice: str = ""
+
+
+def mend_owner(ownership: Ownership) -> tuple[str, Remedy]:
+    """Why an artifact has no accepted owner, and what gives it one."""
+    deciding = ownership.deciding()
+    if ownership.status is Status.CLAIMED:
+        why = f"{_team(ownership.team)} has not accepted it (claim source: {ownership.source})"
+        return why, Remedy(tuple(_owners("accept", claim) for claim in deciding[:1]))
+    if ownership.status is Status.CONTESTED:
+        teams = sorted({_team(claim.team) for claim in deciding})
+        commands = tuple(_owners("retract", claim) for claim in deciding)
+        return f"contested between {' and '.join(teams)}", Remedy(
+            commands, "keep the claim of the team that answers for it, retract the others"
+        )
+    if ownership.claims:
+        first = ownership.claims[0]
+        why = f"no owner: the backdated claim of {_team(first.team)} awaits a second person"
+        return why, Remedy((_owners("accept", first),), "somebody else than who made the claim")
+    claim = Claim(ownership.members[0], "TEAM", EXPLICIT)
+    return "no owner", Remedy((_owners("claim", claim), _owners("accept", claim)))
+
+
+def mend_run(node: str) -> Remedy:
+    """A run that did not end well, or is not known."""
+    command = shlex.join(["lineage", "show", node])
+    return Remedy((command,), "run it again under `lineage run -- COMMAND`, gate the new version")
+
+
+def mend_gap(reason: str) -> Remedy:
+    """Something that capture may have missed."""
+    return Remedy(
+        (),
+        f"capture it again without the gap, or name `{reason}` under accept_gaps of "
+        "evidence-complete in a policy of your own",
+    )
+
+
+def mend_use(artifact: str) -> Remedy:
+    """A use without a version."""
+    return Remedy(
+        (shlex.join(["lineage", "show", artifact]),),
+        "capture the table's log (`lineage watch delta PATH`) so that its versions are known",
+    )
+
+
+def mend_truncation() -> Remedy:
+    """More upstream than the policy looks at."""
+    return Remedy((), "raise `limit` in a policy of your own and pass it with --policy")
+
+
+def _owners(verb: str, claim: Claim) -> str:
+    words = ["lineage", "owners", verb, *target_words(claim.subject), _team(claim.team)]
+    if claim.source != EXPLICIT:
+        words += ["--source", claim.source]
+    return shlex.join(words)
+
+
+def _team(team: str) -> str:
+    """A team as people type it: ``risk``; its id where the name would need another spelling."""
+    if not team.startswith(f"{TEAM}:") or class_of(team) != TEAM:
+        return team
+    name = parse_id(team).texts[0]
+    return name if team == f"{TEAM}:{name}" and ":" not in name else team
