@@ -20,36 +20,44 @@ def rows(start: int, end: int) -> pd.DataFrame:
 
 
 def create() -> None:
+    """Version 0."""
     write_deltalake(TABLE, rows(0, 100))
 
 
 def append() -> None:
+    """Version 1: more patients."""
     write_deltalake(TABLE, rows(100, 250), mode="append")
 
 
 def update() -> None:
+    """Version 2: a measurement is corrected."""
     DeltaTable(TABLE).update(predicate="patient = 3", updates={"mean_radius": "11.42"})
 
 
 def overwrite() -> None:
+    """Version 3: everything is loaded again."""
     write_deltalake(TABLE, rows(0, 400), mode="overwrite")
 
 
 def widen() -> None:
+    """Version 4: more patients, and a new column."""
     wider = rows(400, 520)
     wider["age"] = 40 + wider["patient"] % 40
     write_deltalake(TABLE, wider, mode="append", schema_mode="merge")
 
 
 def delete() -> None:
+    """Version 5: a patient withdraws."""
     DeltaTable(TABLE).delete(predicate="patient = 17")
 
 
 def more() -> None:
+    """Version 6: the table moves on."""
     write_deltalake(TABLE, rows(520, 569), mode="append", schema_mode="merge")
 
 
 def replace() -> None:
+    """Version 7: everything is replaced."""
     write_deltalake(TABLE, rows(0, 300), mode="overwrite", schema_mode="overwrite")
 
 

@@ -1,0 +1,154 @@
+"""Where the story is played: directories, commands, the service, and what is told about them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import textwrap
+import urllib.request
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import override
+
+ROOT = Path(__file__).parents[1]
+_MARK = "made-by-demo"
+
+
+@dataclass
+class Stage(AbstractContextManager["Stage"]):
+    """A work directory with a store beside it. Real commands are run as a user would type them."""
+
+    work: Path
+    home: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    service: subprocess.Popen[str] | None = None
+    url: str = ""
+
+    @classmethod
+    def set(cls) -> Stage:
+        """Clear away what an earlier demo made, and nothing else."""
+        base = Path.cwd()
+        work = base / "demo-run"
+        home = base / ".lineage"
+        if home.exists() and not (home / _MARK).exists():
+            home = base / ".lineage-demo"
+        for old in (work, home):
+            if (old / _MARK).exists():
+                shutil.rmtree(old)
+            old.mkdir(exist_ok=True)
+            (old / _MARK).write_text("the demo clears this directory when it starts\n")
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("LINEAGE_")
+        }
+        binaries = str(Path(sys.executable).parent)
+        environment["PATH"] = f"{binaries}{os.pathsep}{environment.get('PATH', '')}"
+        environment["LINEAGE_HOME"] = str(home)
+        stage = cls(work, home, environment)
+        if home.name != ".lineage":
+            stage.say(f"There is a store at .lineage already: the demo keeps to {home.name}.")
+        return stage
+
+    @override
+    def __exit__(self, *_: object) -> None:
+        """Stop the service, whatever happened."""
+        if self.service is not None:
+            self.service.terminate()
+            self.service.wait(30)
+            self.service = None
+
+    # --- telling
+
+    def title(self, number: int, text: str) -> None:
+        """A chapter's heading."""
+        print(f"\n\033[1m{number}. {text}\033[0m" if sys.stdout.isatty() else f"\n{number}. {text}")
+
+    def say(self, text: str) -> None:
+        """What happens, in prose."""
+        print(textwrap.fill(text, 98, initial_indent="   ", subsequent_indent="   "), flush=True)
+
+    def hint(self, command: str) -> None:
+        """A command to try next."""
+        print(f"     $ {command}", flush=True)
+
+    def show(self, text: str, most: int = 60) -> None:
+        """What a command printed."""
+        lines = text.rstrip().splitlines()
+        for line in lines[:most]:
+            print(f"     | {line}")
+        if len(lines) > most:
+            print(f"     | ... {len(lines) - most} more lines")
+        sys.stdout.flush()
+
+    # --- doing
+
+    def run(
+        self, command: str, *, expect: int = 0, quiet: bool = False, cwd: Path | None = None
+    ) -> str:
+        """Run a command line as typed; stop the story unless it exits with ``expect``."""
+        self.hint(command)
+        done = subprocess.run(
+            shlex.split(command),
+            cwd=cwd or self.work,
+            env=self.environment,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        printed = done.stdout + done.stderr
+        if done.returncode != expect:
+            self.show(printed, most=200)
+            raise SystemExit(f"`{command}` exited with {done.returncode}, not {expect}")
+        if not quiet:
+            self.show(printed)
+        return done.stdout
+
+    def ask_json(self, command: str, *, expect: int = 0) -> Any:
+        """Run a command with --json and read its answer, without telling of it."""
+        done = subprocess.run(
+            [*shlex.split(command), "--json"],
+            cwd=self.work,
+            env=self.environment,
+            text=True,
+            capture_output=True,
+            check=False,
+        )
+        if done.returncode != expect:
+            self.show(done.stdout + done.stderr)
+            raise SystemExit(f"`{command}` exited with {done.returncode}, not {expect}")
+        return json.loads(done.stdout)
+
+    def serve(self) -> None:
+        """Start the service on a free port; it tells its address when it is ready."""
+        self.hint("lineage serve &")
+        self.service = subprocess.Popen(
+            ["lineage", "serve", "--port", "0", "--json"],
+            cwd=self.work,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        ready = self.service.stdout.readline() if self.service.stdout else ""
+        if not ready:
+            raise SystemExit("the service did not start: try `lineage serve` yourself")
+        self.url = json.loads(ready)["url"]
+
+    def graphql(self, query: str) -> Any:
+        """Ask the service; the answer's data."""
+        request = urllib.request.Request(  # noqa: S310 - our own service on loopback
+            f"{self.url}/graphql",
+            json.dumps({"query": query}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
+            value = json.load(answer)
+        if value.get("errors"):
+            raise SystemExit(f"GraphQL: {value['errors']}")
+        return value["data"]
