@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "ledger": "lineage.cli.ledger:ledger",
     "migrate": "lineage.cli.ledger:migrate",
     "rebuild": "lineage.cli.ledger:rebuild",
+    "sweep": "lineage.cli.sweep:sweep",
 }
 """Name -> ``module:attribute``. Nothing is imported before it is asked for: `lineage run` stands
 between a person and their job, so it must start at once."""
