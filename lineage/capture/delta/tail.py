@@ -1,0 +1,344 @@
+"""Following the log of a Delta table: every commit once, in order, and what was lost is said.
+
+A commit is found by asking for the next version's file; only when it is not there is the folder
+listed. What can go wrong, and what is done then:
+
+1. *A gap*: the next file is absent and a later one is listed. Asked for once more (it may have
+   landed in between), then recorded as a gap over the missing versions; reading goes on at the
+   first version there is.
+2. *A torn commit*: empty, cut off, NULs. It may still be being written: it is read again until
+   ``patience`` is over, then recorded as a gap. It is passed over once a later commit exists, and
+   recorded after all, with the gap retracted, if it is mended.
+3. *Another log in its place* (dropped and made again, restored from a backup): another table id is
+   another table: the old one is invalidated and the new one read from its start. The same id with
+   a shorter or different history is a gap over the rewritten versions.
+4. *The table is gone*: invalidated, unless its parent directory is out of reach as well.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from lineage.capture.delta.actions import Commit, parse_actions
+from lineage.capture.delta.anchor import Anchor, Fate
+from lineage.capture.delta.log import commit_change, event_id_of_commit, overwrites
+from lineage.capture.delta.names import Listing, commit_name, read_listing
+from lineage.capture.delta.position import Position, Torn, digest_of_commit
+from lineage.capture.delta.reports import Captured, Reports
+from lineage.capture.delta.series import first_event_at, id_after_gap, ids_of
+from lineage.capture.delta.snapshot import replay
+from lineage.capture.delta.storage import LogStorage, Stamp
+from lineage.errors import LineageError, SourceUnavailableError, TornCommitError
+from lineage.model.changes import ArtifactRef, TableCommitted
+
+__all__ = ["Captured", "DeltaTail"]
+
+_BATCH_BYTES = 32 << 20
+"""A batch ends at this many bytes of log, whatever its number of commits."""
+_LIST_EVERY = 30.0
+"""Seconds after which the folder is listed even if it looks unchanged."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """A commit that could not be read: since when it has looked like this."""
+
+    version: int
+    digest: str
+    since: float
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+class DeltaTail:
+    """Reads one log forward. ``position`` is after all that :meth:`poll` has returned.
+
+    Persist the position only once what was returned is recorded. ``patience`` is how many seconds
+    (of ``clock``) a commit may stay unreadable before it counts as torn; ``now`` is UTC
+    microseconds. ``waiting`` says for a person what the tail is waiting for, or is empty.
+    """
+
+    def __init__(
+        self,
+        log: LogStorage,
+        table: ArtifactRef,
+        position: Position | None = None,
+        *,
+        patience: float = 5.0,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], int] = _now,
+    ) -> None:
+        self.position = position
+        self.waiting = ""
+        self._log = log
+        self._table = table
+        self._report = Reports(table)
+        self._anchor = Anchor(log)
+        self._patience = patience
+        self._clock = clock
+        self._now = now
+        self._listed: tuple[Stamp, float] | None = None
+        self._live: set[str] | None = None
+        self._suspect: _Suspect | None = None
+        self._looked: dict[int, Stamp] = {}
+
+    @property
+    def source(self) -> str:
+        """The source that the changes are recorded under."""
+        return self._report.source
+
+    def poll(self, limit: int = 500) -> list[Captured]:
+        """Everything new, up to about ``limit`` changes; empty when there is nothing now.
+
+        Raises ``SourceUnavailableError`` when the log cannot be read at the moment.
+        """
+        self.waiting = ""
+        before = self.position
+        out: list[Captured] = []
+        if self.position is not None:
+            self._check(out)
+        if self.position is None:
+            self._begin(out)
+        if self.position is None:
+            return out
+        self._anchor.begin()
+        self._mend(out)
+        self._follow(out, limit)
+        if not self._anchor.held_throughout():
+            # The log was cleaned or replaced while it was read: what was read may be of two tables.
+            self._forget()
+            self.position = before
+            return []
+        return out
+
+    def _forget(self) -> None:
+        """Drop what is only remembered of the log; the position is what counts."""
+        self._anchor.forget()
+        self._listed, self._live, self._suspect = None, None, None
+        self._looked.clear()
+
+    # --- reading on
+
+    def _follow(self, out: list[Captured], limit: int) -> None:
+        read = 0
+        while len(out) < limit and read < _BATCH_BYTES:
+            version = self._at.version + 1
+            stamp = self._log.stamp(commit_name(version))
+            raw = self._log.read(commit_name(version)) if stamp else None
+            if raw is None or stamp is None:
+                if not self._hole(version, out):
+                    return
+                continue
+            read += len(raw)
+            try:
+                commit = parse_actions(version, raw)
+                if commit.shorter_than_said and not self._is_done(version, raw):
+                    self.waiting = f"commit {version} names fewer files than it says"
+                    return
+                self._take(commit, raw, stamp, out)
+            except TornCommitError as fault:
+                if not self._torn(version, raw, fault, out):
+                    return
+
+    def _take(self, commit: Commit, raw: bytes, stamp: Stamp, out: list[Captured]) -> None:
+        at = self._at
+        change = self._change(commit, at.table_id, stamp, self._live_before(commit))
+        out.append(Captured(change, event_id_of_commit(change.table_id, commit.version)))
+        if commit.shorter_than_said:
+            out.append(self._report.short(change.table_id, commit.version, at=change.event_at))
+        if self._live is not None:
+            self._live.difference_update(commit.removed)
+            self._live.update(file.path for file in commit.added)
+        told = [torn for torn in at.torn if torn.version == commit.version]
+        out += [self._report.mended(t.table_id, t.version, at=self._now()) for t in told]
+        self.position = Position(
+            commit.version,
+            change.table_id,
+            at.log_id or change.table_id,
+            digest_of_commit(raw),
+            tuple(torn for torn in at.torn if torn.version != commit.version),
+        )
+        self._anchor.took(commit.version, stamp)
+        self._suspect = None
+
+    def _change(
+        self, commit: Commit, table_id: str, stamp: Stamp, live: set[str] | None
+    ) -> TableCommitted:
+        return commit_change(
+            self._table,
+            commit,
+            table_id=table_id,
+            modified_at=stamp.modified_at,
+            log=self._at.log_id,
+            live=live,
+        )
+
+    def _live_before(self, commit: Commit) -> set[str] | None:
+        """Paths live before a commit, replayed only for one that says it overwrites."""
+        if commit.version == 0 or not overwrites(commit.info):
+            return None
+        if self._live is None:
+            try:
+                self._live = set(replay(self._log, commit.version - 1).files)
+            except LineageError:
+                return None
+        return self._live
+
+    # --- 1 gaps
+
+    def _hole(self, version: int, out: list[Captured]) -> bool:
+        """The next commit is not there. True: it was passed over, or is there now; read on."""
+        folder, asked = self._log.folder_stamp(), self._clock()
+        listed, when = self._listed or (None, 0.0)
+        if folder is not None and folder == listed and asked - when < _LIST_EVERY:
+            return False  # nothing came or went; not every file system tells by the folder's time
+        listing = self._listing()
+        if listing is None or listing.latest is None or listing.latest < version:
+            self._listed = (folder, asked) if folder else None
+            return False
+        if self._log.stamp(commit_name(version)) is not None:
+            return True  # it landed between the two questions
+        later = listing.commits_after(version)
+        self._skip(version, later[0] - 1 if later else listing.latest, listing, out)
+        return True
+
+    def _skip(self, first: int, last: int, listing: Listing, out: list[Captured]) -> None:
+        """Record versions ``first`` to ``last`` as lost and stand after them."""
+        at = self._at
+        known = id_after_gap(self._log, listing, first, last + 1)
+        table_id = known or at.table_id
+        when = self._time_of(last + 1)
+        out.append(self._report.lost(table_id, first, last, at=when, cleaned=bool(known)))
+        self._pass_to(Position(last, table_id, at.log_id or table_id, torn=at.torn))
+
+    def _pass_to(self, position: Position) -> None:
+        self.position = position
+        self._anchor.loosen()
+        self._live, self._suspect = None, None
+
+    def _time_of(self, version: int) -> int:
+        stamp = self._log.stamp(commit_name(version))
+        return stamp.modified_at if stamp else self._now()
+
+    # --- 2 torn commits
+
+    def _is_settled(self, version: int, raw: bytes) -> bool:
+        """Whether an unreadable commit has looked the same for longer than our patience."""
+        digest = digest_of_commit(raw)
+        seen = self._suspect
+        if seen is None or (seen.version, seen.digest) != (version, digest):
+            self._suspect = seen = _Suspect(version, digest, self._clock())
+        return self._clock() - seen.since >= self._patience
+
+    def _torn(self, version: int, raw: bytes, fault: TornCommitError, out: list[Captured]) -> bool:
+        """The next commit cannot be read. True: it was passed over; read on."""
+        self.waiting = fault.message
+        if not self._is_settled(version, raw):
+            return False
+        listing = self._listing() or Listing()
+        at = self._at
+        table_id = at.table_id or min(ids_of(self._log, listing), default="")
+        if not table_id:
+            return False
+        torn = Torn(version, digest_of_commit(raw), table_id)
+        if all(told.version != version for told in at.torn):
+            out.append(self._report.torn(table_id, version, at=self._time_of(version)))
+        kept = (*(told for told in at.torn if told.version != version), torn)
+        self.position = replace(at, torn=kept)
+        if not listing.commits_after(version):
+            return False
+        self._pass_to(Position(version, table_id, at.log_id or table_id, torn.digest, kept))
+        return True
+
+    def _mend(self, out: list[Captured]) -> None:
+        """Look again at the commits that were passed over."""
+        for torn in self._at.torn:
+            stamp = self._log.stamp(commit_name(torn.version))
+            if torn.version > self._at.version or stamp is None:
+                continue
+            if stamp == self._looked.get(torn.version):
+                continue
+            self._looked[torn.version] = stamp
+            raw = self._log.read(commit_name(torn.version))
+            try:
+                commit = parse_actions(torn.version, raw or b"")
+                change = self._change(commit, torn.table_id, stamp, None)
+            except TornCommitError:
+                continue
+            out.append(Captured(change, event_id_of_commit(change.table_id, torn.version)))
+            out.append(self._report.mended(torn.table_id, torn.version, at=self._now()))
+            kept = tuple(entry for entry in self._at.torn if entry != torn)
+            self.position = replace(self._at, torn=kept)
+
+    # --- 3 and 4 another log, or none
+
+    def _check(self, out: list[Captured]) -> None:
+        """Whether the log is still ours; afterwards the position fits it, or is None."""
+        at = self._at
+        found = self._anchor.check(at)
+        if found.fate is Fate.UNKNOWN:
+            self.waiting = "the log is empty or does not say which table it is"
+        elif found.fate is Fate.MISSING:
+            if not self._log.gone():
+                raise SourceUnavailableError(
+                    "the table cannot be reached: its directory's parent is gone as well",
+                    hint="check that the file system is mounted",
+                )
+            self._end(self._now(), out)
+        elif found.fate is Fate.ANOTHER:
+            self._end(first_event_at(self._log, found.listing, self._now()) - 1, out)
+        elif found.fate is Fate.SHORTER:
+            latest = found.listing.latest or 0
+            out.append(self._rewritten(latest + 1, at.version))
+            self._stand_at(latest)
+        elif found.fate is Fate.REWRITTEN:
+            out.append(self._rewritten(0, at.version))  # from where on is not known
+            self._stand_at(at.version)
+
+    def _end(self, event_at: int, out: list[Captured]) -> None:
+        out.append(self._report.ended(self._at.table_id, self._at.version, at=event_at))
+        self._forget()
+        self.position = None
+
+    def _rewritten(self, first: int, last: int) -> Captured:
+        return self._report.rewritten(self._at.table_id, first, last, at=self._now())
+
+    def _stand_at(self, version: int) -> None:
+        raw = self._log.read(commit_name(version))
+        digest = digest_of_commit(raw) if raw is not None else ""
+        kept = tuple(torn for torn in self._at.torn if torn.version <= version)
+        self._live = None
+        self.position = replace(self._at, version=version, digest=digest, torn=kept)
+
+    # --- beginning
+
+    def _begin(self, out: list[Captured]) -> None:
+        listing = self._listing()
+        if listing is None or listing.latest is None:
+            self.waiting = "there is no table yet"
+            return
+        first = listing.commits[0] if listing.commits else listing.latest + 1
+        if first == 0:
+            self.position = Position(-1, "", "")
+            return
+        ids = ids_of(self._log, listing)
+        table_id = id_after_gap(self._log, listing, 0, first) or min(ids, default="")
+        if not table_id:
+            self.waiting = "neither a checkpoint nor a commit says which table it is"
+            return
+        self.position = Position(-1, table_id, table_id)
+        self._skip(0, first - 1, listing, out)
+
+    @property
+    def _at(self) -> Position:
+        if self.position is None:
+            raise AssertionError("no position")
+        return self.position
+
+    def _listing(self) -> Listing | None:
+        names = self._log.names()
+        return None if names is None else read_listing(names)
