@@ -234,6 +234,11 @@ class DeltaTail:
             self._suspect = seen = _Suspect(version, digest, self._clock())
         return self._clock() - seen.since >= self._patience
 
+    def _is_done(self, version: int, raw: bytes) -> bool:
+        """Whether nobody is still writing a commit that can be read."""
+        followed = self._log.stamp(commit_name(version + 1)) is not None
+        return followed or self._is_settled(version, raw)
+
     def _torn(self, version: int, raw: bytes, fault: TornCommitError, out: list[Captured]) -> bool:
         """The next commit cannot be read. True: it was passed over; read on."""
         self.waiting = fault.message
