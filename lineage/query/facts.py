@@ -1,0 +1,73 @@
+"""What a node is called and what kind it is, for people: from its id and what is known of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from lineage.model.ids import ARTIFACT, PERSON, RUN, SCOPE, artifact_of, number_of_token, parse_id
+from lineage.model.naming import display_name, kind_of_path
+from lineage.store.contract import Attribute, Node
+
+__all__ = ["UNKNOWN_KIND", "kind_of", "name_of", "short_token", "value_of"]
+
+UNKNOWN_KIND = "dataset"
+"""Kind of an artifact that nobody has described: OpenLineage's word for anything with a name."""
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-")
+_HEX = re.compile(r"[0-9a-f]{16,}\Z")
+_SHORT_HEX = 12
+
+
+def value_of(attributes: Mapping[str, Attribute], name: str, default: Any = None) -> Any:
+    """The value of an attribute as plain data."""
+    shown = attributes.get(name)
+    return default if shown is None else json.loads(shown.value)
+
+
+def kind_of(node: str, artifact: Mapping[str, Attribute]) -> str:
+    """The kind of a node: its class, or for artifacts and versions what ``artifact`` shows."""
+    parsed = parse_id(node)
+    if parsed.cls != ARTIFACT:
+        return parsed.cls
+    said = value_of(artifact, "kind")
+    return said if isinstance(said, str) else kind_of_path(parsed.texts[-1]) or UNKNOWN_KIND
+
+
+def name_of(node: str, kind: str, attributes: Mapping[str, Attribute]) -> str:
+    """The name people see, with the number of a version where it has one (``features/tx@12``)."""
+    parsed = parse_id(node)
+    if parsed.cls == RUN:
+        return f"{display_name(parsed.texts[1], None)} {_short(parsed.texts[2])}"
+    if parsed.cls == PERSON:
+        said = value_of(attributes, "name")
+        return said if isinstance(said, str) and said else parsed.texts[0]
+    if parsed.cls == SCOPE:
+        return " ".join(parsed.texts)
+    shown = display_name(parsed.texts[-1], kind)
+    return shown if parsed.version is None else f"{shown}@{short_token(parsed.version.text)}"
+
+
+def _short(run: str) -> str:
+    # The first twelve digits of a time-ordered UUID are its millisecond: fewer would look alike.
+    return run[:13] if _UUID.match(run) else run[:40]
+
+
+def short_token(token: str) -> str:
+    """A version as people see it: its number, or the start of its digest (``sha256.1f3a9c2e04b7``).
+
+    What is shown can be typed back as the version of a name.
+    """
+    number = number_of_token(token)
+    if number is not None:
+        return number
+    scheme, dot, rest = token.partition(".")
+    return f"{scheme}.{rest[:_SHORT_HEX]}" if dot and _HEX.match(rest) else token[:80]
+
+
+def artifacts_of(nodes: Mapping[str, Node], node: str) -> Mapping[str, Attribute]:
+    """Attributes of the artifact a node is, or is a version of."""
+    artifact = nodes.get(artifact_of(node))
+    return {} if artifact is None else artifact.attributes

@@ -1,0 +1,1 @@
+"""The GraphQL schema: types over batches of the store, limits, errors."""
