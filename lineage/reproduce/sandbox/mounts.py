@@ -1,0 +1,228 @@
+"""What the job sees: everything read-only, overlays where it may write, nothing that talks.
+
+The order matters. First everything that is there becomes read-only at once, with devices and
+set-uid off; whatever is added after that is ours. Sources are opened before anything covers them
+and are named ``/proc/self/fd/N``, so that a mount never sees an earlier one, and no character of a
+path has a meaning.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterable
+
+from lineage.reproduce.sandbox import kernel
+from lineage.reproduce.sandbox.devices import mount_devices
+from lineage.reproduce.sandbox.kernel import ATTR_NODEV, ATTR_NOSUID, ATTR_RDONLY, MS_BIND, MS_REC
+from lineage.reproduce.sandbox.spec import Overlay, Spec
+
+__all__ = ["Scratch", "build", "listening_sockets"]
+
+_SHADOWED = 4096
+"""How many entries a directory with mounts below it may have."""
+_SEALED = ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV
+
+
+class Scratch:
+    """The one place that can be written while the sandbox is built, and its memory."""
+
+    def __init__(self, root: str) -> None:
+        kernel.mount(root, root, flags=MS_BIND)
+        kernel.set_mount(root, clear=ATTR_RDONLY)
+        self._root = _hold(root)
+        self._in_memory: list[tuple[str, str]] = []
+        empty = os.path.join(self._root, "empty")
+        os.close(os.open(empty, os.O_CREAT | os.O_WRONLY, 0o444))
+        self._empty = _hold(empty)
+
+    def cover(self, path: str) -> None:
+        """An empty file stands over the file or socket at ``path``."""
+        _bind(self._empty, path)
+
+    def memory(self, upper: str) -> str:
+        """A directory like ``upper`` in memory, for disks that an overlay cannot write to."""
+        memory = os.path.join(self._root, "memory")
+        if not self._in_memory:
+            os.makedirs(memory, exist_ok=True)
+            kernel.mount("tmpfs", memory, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV)
+        place = os.path.join(memory, str(len(self._in_memory)))
+        for part in ("data", "work"):
+            os.makedirs(os.path.join(place, part))
+        os.chmod(os.path.join(place, "data"), os.stat(os.path.join(upper, "data")).st_mode)
+        self._in_memory.append((_hold(place), upper))
+        return place
+
+    @property
+    def used_memory(self) -> bool:
+        """Whether anything that the job writes is kept in memory until it ends."""
+        return bool(self._in_memory)
+
+    def leave(self) -> None:
+        """Take it out of the job's sight. What this process holds open can still be written."""
+        kernel.unmount(self._root)
+
+    def save(self) -> None:
+        """Copy what the job wrote to memory to the disk."""
+        for memory, upper in self._in_memory:
+            shutil.copytree(
+                os.path.join(memory, "data"), os.path.join(upper, "data"),
+                symlinks=True, dirs_exist_ok=True, ignore=_special,
+            )  # fmt: skip
+
+
+def build(spec: Spec, sockets: Iterable[str]) -> Scratch:
+    """Make the private mount namespace of this process what ``spec`` says. Raises ``OSError``."""
+    inherited = _mount_points()
+    kernel.mount("none", "/", flags=MS_REC | kernel.MS_PRIVATE)
+    kernel.set_mount("/", add=_SEALED, recursive=True)
+    scratch = Scratch(spec.scratch)
+    for path in () if spec.network else sockets:
+        scratch.cover(path)
+    held = [
+        Overlay(one.target, tuple(map(_hold, one.lowers)), _hold(one.upper))
+        for one in spec.overlays
+    ]
+    contents = [(_hold(source), target) for source, target in spec.files]
+    for overlay, named in zip(held, spec.overlays, strict=True):
+        os.makedirs(overlay.target, exist_ok=True)
+        if any(_contains(lower, inherited) for lower in named.lowers):
+            _shadow(overlay, frozenset(spec.absent))
+        else:
+            _overlay(overlay, scratch)
+    for source, target in contents:
+        _bind(source, target)
+    for path in spec.absent:
+        _remove(path)
+    for path in spec.hidden if spec.network else (*spec.hidden, os.path.realpath("/run")):
+        _hide(path, spec.kept, scratch)
+    scratch.leave()
+    mount_devices()
+    return scratch
+
+
+def listening_sockets() -> list[str]:
+    """Sockets of this host that have a path: a read-only mount does not keep anyone from them."""
+    with open("/proc/net/unix", "rb") as table:
+        named = {line.rstrip(b"\n").split(b" ")[-1] for line in table if b" /" in line}
+    paths = (os.fsdecode(name) for name in named)
+    return sorted(path for path in paths if _is_socket(path))
+
+
+def _is_socket(path: str) -> bool:
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except OSError:  # of another mount namespace, or not ours to see
+        return False
+
+
+def _mount_points() -> list[str]:
+    with open("/proc/self/mountinfo", "rb") as table:
+        fields = [line.split(b" ")[4] for line in table]
+    # The kernel writes space, tab, newline and backslash as octal escapes.
+    return [
+        os.fsdecode(field.decode("unicode_escape").encode("latin-1") if b"\\" in field else field)
+        for field in fields
+    ]
+
+
+def _contains(directory: str, mount_points: Iterable[str]) -> bool:
+    prefix = directory.rstrip("/") + "/"
+    return any(point.startswith(prefix) for point in mount_points)
+
+
+def _hold(path: str) -> str:
+    """A name for what is at ``path`` now, whatever will cover it."""
+    return f"/proc/self/fd/{os.open(path, os.O_PATH)}"
+
+
+def _bind(source: str, target: str) -> None:
+    kernel.mount(source, target, flags=MS_BIND)
+    kernel.set_mount(target, add=_SEALED)
+
+
+def _overlay(overlay: Overlay, scratch: Scratch) -> None:
+    """Mount an overlay; on a disk that it cannot write to (another overlay, NFS), in memory."""
+    try:
+        _mount_overlay(overlay, overlay.upper)
+    except OSError:
+        _mount_overlay(overlay, scratch.memory(overlay.upper))
+
+
+def _mount_overlay(overlay: Overlay, upper: str) -> None:
+    # volatile: nobody needs the scratch after a crash, so the job's fsync costs nothing.
+    options = (
+        f"lowerdir={':'.join(overlay.lowers)},upperdir={upper}/data,workdir={upper}/work"
+        ",userxattr,volatile"
+    )
+    kernel.mount("overlay", overlay.target, "overlay", kernel.MS_NOSUID | kernel.MS_NODEV, options)
+
+
+def _shadow(overlay: Overlay, absent: frozenset[str]) -> None:
+    """The scratch directory itself, with every entry of the real one bound into it, read-only.
+
+    For directories that have mounts below them, which an overlay of another user's namespace may
+    not uncover. New entries can be made; the existing ones cannot be replaced.
+    """
+    data = os.path.join(overlay.upper, "data")
+    entries: dict[str, str] = {}
+    for lower in reversed(overlay.lowers):
+        entries.update((name, os.path.join(lower, name)) for name in os.listdir(lower))
+    if len(entries) > _SHADOWED:
+        raise OSError(0, f"more than {_SHADOWED} entries beside a mount", overlay.target)
+    bound: list[tuple[str, str]] = []
+    for name, source in sorted(entries.items()):
+        place = os.path.join(data, name)
+        mode = os.lstat(source).st_mode
+        if os.path.join(overlay.target, name) in absent:
+            continue
+        if stat.S_ISLNK(mode):
+            os.symlink(os.readlink(source), place)
+        elif stat.S_ISDIR(mode) or stat.S_ISREG(mode):
+            _make_place(place, directory=stat.S_ISDIR(mode))
+            bound.append((_hold(source), os.path.join(overlay.target, name)))
+    kernel.mount(data, overlay.target, flags=MS_BIND)
+    for source, target in bound:
+        kernel.mount(source, target, flags=MS_BIND | MS_REC)
+
+
+def _remove(path: str) -> None:
+    try:
+        if stat.S_ISDIR(os.lstat(path).st_mode):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+    except FileNotFoundError:
+        pass
+
+
+def _hide(path: str, kept: Iterable[str], scratch: Scratch) -> None:
+    """Nothing is at ``path`` but what is kept."""
+    if not os.path.isdir(path):
+        if os.path.lexists(path):
+            scratch.cover(os.path.realpath(path))
+        return
+    inside = [(name, _hold(name)) for name in kept if _contains(path, [name])]
+    kernel.mount("tmpfs", path, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=0755")
+    for name, source in inside:
+        _make_place(name, directory=os.path.isdir(source))
+        kernel.mount(source, name, flags=MS_BIND | MS_REC)
+    kernel.set_mount(path, add=_SEALED)
+
+
+def _make_place(path: str, *, directory: bool) -> None:
+    """Something of the right kind to mount over."""
+    os.makedirs(path if directory else os.path.dirname(path), exist_ok=True)
+    if not directory:
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+
+
+def _special(directory: str, names: list[str]) -> set[str]:
+    """Whiteouts and the like, which say what was removed, are not copied."""
+    return {
+        name
+        for name in names
+        if stat.S_IFMT(os.lstat(os.path.join(directory, name)).st_mode)
+        not in {stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK}
+    }
