@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -163,12 +163,22 @@ def _load(text: bytes) -> Any:
     if len(text) > _MAX_BYTES:
         raise PolicyError(f"a policy of more than {_MAX_BYTES} bytes")
     try:
-        # Aliases could blow up a small file; a policy has no use for them.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, _Loader)):
-            raise PolicyError("a policy with YAML aliases", hint="write it out")
+        _plain(yaml.parse(text, _Loader))
         return yaml.load(text, _Loader)  # noqa: S506  # a safe loader
-    except (yaml.YAMLError, RecursionError, ValueError) as fault:
+    except (yaml.YAMLError, ValueError) as fault:
         raise PolicyError(f"not YAML: {' '.join(str(fault).split())[:300]}") from fault
+
+
+def _plain(events: Iterable[yaml.Event]) -> None:
+    """Refuse what a small file could blow up with: aliases and depth. A policy needs neither."""
+    depth = 0
+    for event in events:
+        if isinstance(event, yaml.AliasEvent):
+            raise PolicyError("a policy with YAML aliases", hint="write it out")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > 3 * _MAX_DEPTH:
+            raise PolicyError(f"a policy nested deeper than {3 * _MAX_DEPTH} levels")
 
 
 def _mapping(value: Any, where: str, known: set[str] | None) -> dict[str, Any]:
