@@ -25,6 +25,8 @@
       CaptureError           a source cannot be read
         SourceUnavailableError*
         LogGapError          a stretch of a source was lost
+        SpoolError*          captured changes cannot be kept on local disk
+        DeliveryError*       the service that changes go to is away or refuses us
         TornCommitError      a commit of a table's log is cut off or empty
       OwnershipError         an ownership change that is not allowed
       ReproduceError         a run cannot be re-run
@@ -236,6 +238,22 @@ class SourceUnavailableError(CaptureError):
     """A source is away for now; trying again will do."""
 
     code = "source-unavailable"
+    retryable = True
+    exit_status = 69
+    http_status = 503
+
+
+class SpoolError(CaptureError):
+    """Captured changes cannot be kept on local disk, or not read back."""
+
+    code = "spool-failed"
+    retryable = True
+
+
+class DeliveryError(CaptureError):
+    """The service that changes are delivered to is away, busy, or refuses our token."""
+
+    code = "not-delivered"
     retryable = True
     exit_status = 69
     http_status = 503
