@@ -158,4 +158,5 @@ def accountable(node: str, claims: Iterable[Claim], members: tuple[str, ...] = (
 
 
 def _display_order(claim: Claim) -> tuple[Any, ...]:
-    return (claim.proposed, claim.precedence(), claim.team, claim.source, claim.subject)
+    key = (claim.team, claim.source, claim.subject)
+    return (claim.proposed, claim.precedence(), not claim.accepted, *key)
