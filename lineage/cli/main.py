@@ -20,10 +20,15 @@ from lineage.errors import LineageError
 COMMANDS: dict[str, str] = {
     "backup": "lineage.cli.ledger:backup",
     "dlq": "lineage.cli.dlq:dlq",
+    "gate": "lineage.cli.gate:gate",
     "ledger": "lineage.cli.ledger:ledger",
     "migrate": "lineage.cli.ledger:migrate",
+    "owners": "lineage.cli.owners:owners",
     "rebuild": "lineage.cli.ledger:rebuild",
+    "pin": "lineage.cli.pin:pin",
     "sweep": "lineage.cli.sweep:sweep",
+    "vacuum": "lineage.cli.vacuum:vacuum",
+    "watch": "lineage.cli.watch:watch",
 }
 """Name -> ``module:attribute``. Nothing is imported before it is asked for: `lineage run` stands
 between a person and their job, so it must start at once."""
