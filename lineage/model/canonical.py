@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 from lineage.errors import MalformedError, RefusedError
 
-__all__ = ["FOREVER", "MAX_DEPTH", "canonical", "iso", "micros", "parse_json"]
+__all__ = ["FOREVER", "MAX_DEPTH", "canonical", "iso", "micros", "parse_elements", "parse_json"]
 
 FOREVER = 1 << 62
 """The open end of an interval, in microseconds: later than any time that can be said."""
@@ -23,6 +25,7 @@ MAX_DEPTH = 100
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
+_WHITE = re.compile(r"[ \t\r\n]*")
 _LEAP = re.compile(r"T\d{2}:?\d{2}:?60")
 
 
@@ -45,12 +48,53 @@ def parse_json(body: bytes | str) -> Any:
     Raises ``MalformedError`` for what is not JSON in UTF-8, ``RefusedError`` for numbers beyond a
     double or of over 4,300 digits and for nesting over ``MAX_DEPTH``.
     """
+    text = _text_of(body)
+    with _strictly():
+        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    _check_depth(text, value)
+    return value
+
+
+def parse_elements(body: bytes) -> list[tuple[bytes, Any]] | None:
+    """The elements of a JSON array: each its very bytes and its value. None for another value.
+
+    Raises as :func:`parse_json`.
+    """
+    text = _text_of(body)
+    at = _WHITE.match(text).end()  # type: ignore[union-attr]  # matches the empty text
+    if text[at : at + 1] != "[":
+        return None
+    elements: list[tuple[bytes, Any]] = []
+    with _strictly():
+        at = _WHITE.match(text, at + 1).end()  # type: ignore[union-attr]
+        while text[at : at + 1] != "]":
+            value, end = _DECODER.raw_decode(text, at)
+            _check_depth(text[at:end], value, MAX_DEPTH - 1)
+            elements.append((text[at:end].encode("utf-8"), value))
+            at = _WHITE.match(text, end).end()  # type: ignore[union-attr]
+            if text[at : at + 1] == ",":
+                at = _WHITE.match(text, at + 1).end()  # type: ignore[union-attr]
+                if text[at : at + 1] == "]":
+                    raise json.JSONDecodeError("Expecting value", text, at)
+            elif text[at : at + 1] != "]":
+                raise json.JSONDecodeError("Expecting ',' delimiter", text, at)
+        at = _WHITE.match(text, at + 1).end()  # type: ignore[union-attr]
+        if at != len(text):
+            raise json.JSONDecodeError("Extra data", text, at)
+    return elements
+
+
+def _text_of(body: bytes | str) -> str:
     try:
-        text = body.decode("utf-8") if isinstance(body, bytes) else body
+        return body.decode("utf-8") if isinstance(body, bytes) else body
     except UnicodeDecodeError as fault:
         raise MalformedError(f"not UTF-8: {fault.reason} at byte {fault.start}") from fault
+
+
+@contextmanager
+def _strictly() -> Iterator[None]:
     try:
-        value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+        yield
     except json.JSONDecodeError as fault:
         raise MalformedError(
             f"not JSON: {fault.msg} at line {fault.lineno} column {fault.colno}"
@@ -59,10 +103,12 @@ def parse_json(body: bytes | str) -> Any:
         raise _too_deep() from fault
     except ValueError as fault:  # over 4,300 digits
         raise _bad_number() from fault
+
+
+def _check_depth(text: str, value: Any, most: int = MAX_DEPTH) -> None:
     # Cheap first: a text with few brackets cannot nest deeply.
-    if text.count("[") + text.count("{") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+    if text.count("[") + text.count("{") > most and _depth(value) > most:
         raise _too_deep()
-    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -74,6 +120,9 @@ def _finite(text: str) -> float:
     if value in (float("inf"), float("-inf")):
         raise _bad_number()
     return value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 
 
 def _depth(value: Any) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -10,7 +9,7 @@ from typing import Any
 
 from lineage.capture.openlineage.check import check
 from lineage.errors import MalformedError, RefusedError, TooLargeError
-from lineage.model.canonical import canonical, parse_json
+from lineage.model.canonical import canonical, parse_elements, parse_json
 from lineage.model.changes import encode_change, parse_change
 from lineage.model.envelope import Actor
 from lineage.record.dead_letters import DeadLetter, DeadLetters
@@ -47,6 +46,9 @@ class _Ready:
     incoming: Incoming
     warnings: tuple[str, ...]
 
+
+_Item = tuple[bytes, Any]
+"""Bytes as received, and what they say."""
 
 Record = Callable[[Sequence[Incoming], Actor], list[Receipt]]
 """``Recorder.record`` or ``GroupCommitter.record``."""
@@ -90,34 +92,35 @@ class Intake:
                 "not a list of changes", code="bad-change", pointer="/changes",
                 hint='send {"changes": [{"source": ..., "event_id": ..., "change": {...}}]}',
             )  # fmt: skip
-        return self._take([canonical(item) for item in items], CHANGE, self._change, actor)
+        return self._take([(canonical(i), i) for i in items], CHANGE, self._change, actor)
 
     def retake(self, letter: DeadLetter, actor: Actor) -> Outcome:
         """Try a dead letter again; it leaves the queue when it is recorded."""
         ready = self._openlineage if letter.offered_as == OPENLINEAGE else self._change
-        outcome = self._take([letter.body], letter.offered_as, ready, actor)[0]
+        item = (letter.body, parse_json(letter.body))
+        outcome = self._take([item], letter.offered_as, ready, actor)[0]
         if outcome.status != "refused":
             self._dead_letters.remove(letter.id)
         return outcome
 
     def _take(
         self,
-        items: Sequence[bytes],
+        items: Sequence[_Item],
         offered_as: str,
-        understand: Callable[[bytes], _Ready],
+        understand: Callable[[bytes, Any], _Ready],
         actor: Actor,
     ) -> list[Outcome]:
         outcomes: list[Outcome | None] = []
         ready: list[_Ready] = []
-        for item in items:
+        for body, value in items:
             try:
-                ready.append(understand(item))
+                ready.append(understand(body, value))
                 outcomes.append(None)
             except TooLargeError as fault:
                 outcomes.append(_refused(fault))
             except RefusedError as fault:
                 letter = self._dead_letters.put(
-                    item, fault, offered_as=offered_as, received_at=self._clock(), actor=actor.id
+                    body, fault, offered_as=offered_as, received_at=self._clock(), actor=actor.id
                 )
                 outcomes.append(_refused(fault, letter))
         receipts = iter(self._record([r.incoming for r in ready], actor) if ready else [])
@@ -127,9 +130,8 @@ class Intake:
             for outcome in outcomes
         ]
 
-    def _openlineage(self, body: bytes) -> _Ready:
+    def _openlineage(self, body: bytes, event: Any) -> _Ready:
         self._check_size(body)
-        event = parse_json(body)
         checked = check(event)
         warnings = checked.warnings
         if checked.event_at > self._clock() + _FUTURE:
@@ -137,9 +139,8 @@ class Intake:
         incoming = Incoming(checked.kind, 1, checked.source, body, checked.event_at, value=event)
         return _Ready(incoming, warnings)
 
-    def _change(self, body: bytes) -> _Ready:
+    def _change(self, body: bytes, item: Any) -> _Ready:
         self._check_size(body)
-        item = parse_json(body)
         source, event_id = (
             (item.get("source"), item.get("event_id")) if isinstance(item, dict) else (None, None)
         )
@@ -162,24 +163,14 @@ class Intake:
             )
 
 
-def split_events(body: bytes) -> list[bytes]:
-    """The events of a body as they were received, byte for byte."""
-    value = parse_json(body)
-    if not isinstance(value, list):
-        return [body.strip()]
-    text = body.decode("utf-8")
-    decoder = json.JSONDecoder()
-    events: list[bytes] = []
-    at = text.index("[") + 1
-    for _ in value:
-        while text[at] in " \t\r\n,":
-            at += 1
-        _, end = decoder.raw_decode(text, at)
-        events.append(text[at:end].encode("utf-8"))
-        at = end
-    if not events:
+def split_events(body: bytes) -> list[_Item]:
+    """The events of a body: each as it was received, byte for byte, and parsed."""
+    elements = parse_elements(body)
+    if elements is None:
+        return [(body.strip(), parse_json(body))]
+    if not elements:
         raise MalformedError("an empty array", hint="send one event or an array of events")
-    return events
+    return elements
 
 
 def _accepted(receipt: Receipt, warnings: tuple[str, ...]) -> Outcome:

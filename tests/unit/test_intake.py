@@ -138,7 +138,9 @@ def test_what_is_no_event_is_refused(desk: Desk, value: Any) -> None:
     assert desk.take(value)[0].code == "not-an-event"
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[]", b"[1,", b'{"a":1}{'])
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff", b"[]", b"[1,", b'{"a":1}{', b"[1,]", b"[1 2]", b"[1]]", b"["]
+)
 def test_what_is_no_json_is_not_kept(desk: Desk, body: bytes) -> None:
     with pytest.raises(MalformedError):
         desk.take(body)
@@ -185,7 +187,8 @@ def test_our_own_changes_are_taken_with_their_event_ids(desk: Desk) -> None:
 
 def test_splitting_gives_back_the_very_bytes() -> None:
     parts = ['{"a": "]},{["}', "[1, 2]", '"\\u00e9é"', "-1.50e3", "null"]
-    assert split_events(("[" + " , ".join(parts) + "]").encode()) == [p.encode() for p in parts]
+    found = split_events(("[" + " , ".join(parts) + "]").encode())
+    assert found == [(part.encode(), json.loads(part)) for part in parts]
 
 
 def test_a_failing_store_refuses_everything(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
