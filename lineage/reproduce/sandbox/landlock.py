@@ -47,6 +47,8 @@ def main() -> None:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     confined = confine((spec.scratch, *_SHARED), network=spec.network)
     tell(ready=time.monotonic() - started, landlock=confined)
+    if confined:
+        spec.env["LINEAGE_CONFINED"] = "1"
     become(spec, tell, privileged=True)
 
 
