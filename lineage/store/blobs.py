@@ -66,16 +66,16 @@ class DirectoryBlobs(BlobStore):
     def put(self, data: bytes) -> str:
         digest = hashlib.sha256(data).hexdigest()
         path = self._path(digest)
-        if path.exists():
-            return digest
         temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                _write(temporary, data)
-                temporary.replace(path)
+                if not path.exists():
+                    _write(temporary, data)
+                    temporary.replace(path)
             finally:
                 temporary.unlink(missing_ok=True)
+            # Also where the blob was there: its writer may not have come this far.
             for folder in (path.parent, self.root, self.root.parent):
                 _sync_folder(folder)
         except OSError as fault:

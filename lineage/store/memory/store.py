@@ -12,9 +12,8 @@ from typing_extensions import override
 from lineage.model.claims import Claims, EdgeType, EntryRef, StateType
 from lineage.model.envelope import SALT_BYTES, Envelope, commitment_of
 from lineage.model.fold import version_order
-from lineage.model.ids import artifact_of, class_of, token_of
+from lineage.model.ids import artifact_of, class_of, parse_id, token_of
 from lineage.model.merkle import Frontier
-from lineage.model.naming import terms_of
 from lineage.store.contract import (
     Attribute,
     Direction,
@@ -37,6 +36,7 @@ from lineage.store.digest import digest_of
 from lineage.store.memory.graph import Graph, StateKey
 from lineage.store.memory.walk import walk
 from lineage.store.redaction import check_stub
+from lineage.store.search import rank_of
 
 
 def _now() -> int:
@@ -86,6 +86,8 @@ class MemoryStore(Store):
         if ref in self._stubs:
             body, salt = self._stub_of(ref), None
             claims = self._interpret(entry.kind, entry.v, body)
+        for node in claims.nodes():
+            parse_id(node)
         leaf = Envelope(
             seq,
             recorded_at,
@@ -220,7 +222,7 @@ class MemoryStore(Store):
             Hit(node, rank)
             for node in self._graph(view).first_seq
             if wanted and not token_of(node) and (not classes or class_of(node) in classes)
-            and (rank := _rank(node, wanted)) is not None
+            and (rank := rank_of(node, wanted)) is not None
         ]  # fmt: skip
         hits.sort(key=lambda hit: (hit.rank, hit.id))
         if after is not None:
@@ -312,7 +314,7 @@ class MemoryStore(Store):
             if key[:3] == (subject, kind, obj)
             for op, seq in ops
         ]
-        return sorted(found, key=lambda claim: (claim.seq, claim.at, claim.detail))
+        return sorted(found, key=lambda e: (e.seq, e.at, e.detail, e.method))
 
     # --- whole
 
@@ -368,12 +370,3 @@ def _values(graph: Graph, key: StateKey) -> list[StateValue]:
         StateValue(subject, kind, obj, i.value, i.since, i.until, i.method, source)
         for i in graph.intervals(key)
     ]
-
-
-def _rank(node: str, wanted: str) -> int | None:
-    names, tokens = terms_of(node)
-    if wanted in names:
-        return 0
-    if any(name.startswith(wanted) for name in names):
-        return 1
-    return 2 if any(token.startswith(wanted) for token in tokens) else None

@@ -1,0 +1,336 @@
+"""The SQLite store: one writing connection behind a lock, reads on snapshots of their own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+from typing_extensions import override
+
+from lineage.errors import ReadOnlyStoreError, StoreError
+from lineage.model.claims import EdgeType, StateType
+from lineage.store.contract import (
+    Direction,
+    Edge,
+    Evidence,
+    Head,
+    History,
+    Hit,
+    Interpreter,
+    NewEntry,
+    Node,
+    Receipt,
+    StateValue,
+    Store,
+    StoredEntry,
+    View,
+    Walk,
+)
+from lineage.store.sqlite import digest as digests
+from lineage.store.sqlite import edges, ledger, nodes, schema, state_reads
+from lineage.store.sqlite.connection import BUSY_MS, Readers, connect, rows_of, translated
+from lineage.store.sqlite.reading import Reading
+from lineage.store.sqlite.walk import walk
+from lineage.store.sqlite.writer import Writer
+
+__all__ = ["SqliteStore"]
+
+_BATCH = 500
+_PASSIVE_PAGES, _TRUNCATE_PAGES = 4_000, 16_000
+"""Pages of WAL (4 KiB) from which on the writer checkpoints, and from which on it also waits for
+readers: always-busy readers starve a passive checkpoint, and the WAL grew to 485 MB."""
+_CHECKPOINT_WAIT_MS = 500
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+class SqliteStore(Store):
+    """A store in one file. Any number of processes may read and append; threads may share it.
+
+    ``read_only`` opens it for reading; so does a file that a newer version wrote, where that
+    version says this one can read it. Raises ``StoreDamagedError``, ``StoreNewerError``,
+    ``StoreBusyError``, ``StoreFullError`` and ``StoreError``.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        interpret: Interpreter,
+        *,
+        clock: Callable[[], int] = _now,
+        read_only: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        self._readers = Readers(self.path)
+        self._writing = threading.Lock()
+        self._connection: apsw.Connection | None = None
+        self._wal_pages = 0
+        if read_only:
+            self._open_for_reading()
+        else:
+            self._open_for_writing(interpret, clock)
+
+    def _open_for_reading(self) -> None:
+        if not self.path.exists():
+            raise StoreError(
+                f"there is no store at {self.path}",
+                hint="the first thing that records something makes it",
+                path=str(self.path),
+            )
+        with self._readers.snapshot() as connection:
+            schema.check(connection, self.path)
+
+    def _open_for_writing(self, interpret: Interpreter, clock: Callable[[], int]) -> None:
+        with translated(self.path):
+            connection = connect(self.path, writable=True)
+            try:
+                if not schema.migrate(connection, self.path):
+                    connection.close()
+                    return
+            except BaseException:
+                connection.close()
+                raise
+            connection.set_wal_hook(self._count_pages)
+            self._connection = connection
+            self._writer = Writer(connection, interpret, clock)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether this store refuses to append."""
+        return self._connection is None
+
+    def _count_pages(self, _: apsw.Connection, __: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    # --- ledger
+
+    @override
+    def append(self, entries: Sequence[NewEntry]) -> list[Receipt]:
+        with self._writing:
+            connection = self._connection
+            if connection is None:
+                raise ReadOnlyStoreError(
+                    f"{self.path} is open for reading only",
+                    hint="a store of a newer version can only be read: upgrade this program",
+                    path=str(self.path),
+                )
+            with translated(self.path, connection):
+                receipts = self._append(connection, entries)
+            self._checkpoint(connection)
+            return receipts
+
+    def _append(self, connection: apsw.Connection, entries: Sequence[NewEntry]) -> list[Receipt]:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            self._writer.begin()
+            receipts = [self._writer.append(entry) for entry in entries]
+            self._writer.finish()
+            connection.execute("COMMIT")
+        except BaseException:
+            self._writer.clear()
+            # A full disk rolls back by itself.
+            if not connection.get_autocommit():
+                connection.execute("ROLLBACK")
+            raise
+        return receipts
+
+    def _checkpoint(self, connection: apsw.Connection) -> None:
+        if self._wal_pages < _PASSIVE_PAGES:
+            return
+        truncate = self._wal_pages >= _TRUNCATE_PAGES
+        mode = apsw.SQLITE_CHECKPOINT_TRUNCATE if truncate else apsw.SQLITE_CHECKPOINT_PASSIVE
+        connection.set_busy_timeout(_CHECKPOINT_WAIT_MS)
+        try:
+            connection.wal_checkpoint(mode=mode)
+        except apsw.Error:
+            # What was appended is durable in the WAL; the next append tries again.
+            return
+        finally:
+            connection.set_busy_timeout(BUSY_MS)
+        self._wal_pages = 0
+
+    @contextmanager
+    def _reading(self, view: View) -> Iterator[Reading]:
+        with self._readers.snapshot() as connection:
+            yield Reading.at(connection, view)
+
+    @override
+    def head(self) -> Head:
+        with self._readers.snapshot() as connection:
+            return ledger.head(connection)
+
+    @override
+    def position_at(self, recorded_at: int) -> int:
+        with self._readers.snapshot() as connection:
+            return ledger.position_at(connection, recorded_at)
+
+    @override
+    def entries(self, after: int = 0, limit: int | None = None) -> Iterator[StoredEntry]:
+        left = limit
+        while left is None or left > 0:
+            wanted = _BATCH if left is None else min(_BATCH, left)
+            with self._readers.snapshot() as connection:
+                batch = ledger.entries_after(connection, after, wanted)
+            yield from batch
+            if len(batch) < wanted:
+                return
+            after = batch[-1].seq
+            left = None if left is None else left - len(batch)
+
+    @override
+    def find(self, source: str, event_id: str) -> int | None:
+        with self._readers.snapshot() as connection:
+            return ledger.find(connection, source, event_id)
+
+    # --- graph
+
+    @override
+    def known(self, ids: Iterable[str], view: View) -> set[str]:
+        with self._reading(view) as reading:
+            return set(reading.numbers(ids))
+
+    @override
+    def nodes(self, ids: Sequence[str], view: View) -> list[Node]:
+        with self._reading(view) as reading:
+            return nodes.nodes(reading, ids)
+
+    @override
+    def page(
+        self,
+        view: View,
+        *,
+        classes: Sequence[str] = (),
+        kinds: Sequence[str] = (),
+        versions: bool = False,
+        after: str = "",
+        limit: int = 100,
+    ) -> list[str]:
+        with self._reading(view) as reading:
+            return nodes.page(
+                reading, classes=classes, kinds=kinds, versions=versions, after=after, limit=limit
+            )
+
+    @override
+    def search(
+        self,
+        text: str,
+        view: View,
+        *,
+        classes: Sequence[str] = (),
+        after: Hit | None = None,
+        limit: int = 50,
+    ) -> list[Hit]:
+        with self._reading(view) as reading:
+            return nodes.search(reading, text, classes=classes, after=after, limit=limit)
+
+    @override
+    def versions(self, artifact: str, view: View) -> list[tuple[str, int | None]]:
+        with self._reading(view) as reading:
+            return nodes.versions(reading, artifact)
+
+    @override
+    def edges(
+        self,
+        ids: Sequence[str],
+        direction: Direction,
+        view: View,
+        types: Sequence[EdgeType] = (),
+    ) -> list[Edge]:
+        with self._reading(view) as reading:
+            return edges.edges(reading, ids, direction, types)
+
+    @override
+    def evidence(self, edge_type: EdgeType, up: str, down: str, view: View) -> list[Evidence]:
+        with self._reading(view) as reading:
+            return edges.evidence(reading, edge_type, up, down)
+
+    @override
+    def walk(
+        self,
+        starts: Sequence[str],
+        direction: Direction,
+        view: View,
+        *,
+        depth: int | None = None,
+        history: History = History.CONTRIBUTING,
+        limit: int | None = None,
+    ) -> Walk:
+        with self._reading(view) as reading:
+            return walk(reading, starts, direction, depth=depth, history=history, limit=limit)
+
+    # --- states
+
+    @override
+    def states(
+        self,
+        view: View,
+        *,
+        subjects: Sequence[str] | None = None,
+        types: Sequence[StateType] = (),
+        objects: Sequence[str] | None = None,
+    ) -> list[StateValue]:
+        with self._reading(view) as reading:
+            return state_reads.states(reading, subjects=subjects, types=types, objects=objects)
+
+    @override
+    def history(self, subject: str, kind: StateType, position: int) -> list[StateValue]:
+        with self._reading(View(position)) as reading:
+            return state_reads.history(reading, subject, kind)
+
+    @override
+    def state_evidence(
+        self, subject: str, kind: StateType, obj: str, position: int
+    ) -> list[Evidence]:
+        with self._reading(View(position)) as reading:
+            return state_reads.state_evidence(reading, subject, kind, obj)
+
+    # --- whole
+
+    @override
+    def digest(self, *, recorded: bool = True) -> str:
+        with self._readers.snapshot() as connection:
+            return digests.digest(connection, recorded=recorded)
+
+    @override
+    def counts(self) -> dict[str, int]:
+        with self._readers.snapshot() as connection:
+            sql = """SELECT seq, (SELECT coalesce(max(id), 0) FROM node), edges, states FROM head"""
+            ((entries, known, claims, states),) = rows_of(connection, sql)
+            return {"entries": entries, "nodes": known, "edges": claims, "states": states}
+
+    def backup(self, path: Path) -> None:
+        """Write a consistent copy of the live store to a new file.
+
+        Raises ``StoreFullError`` where there is no space; what was written then is removed.
+        """
+        with self._readers.snapshot() as source, translated(path):
+            target = apsw.Connection(str(path))
+            try:
+                with target.backup("main", source, "main") as copying:
+                    copying.step()
+            except BaseException:
+                target.close()
+                path.unlink(missing_ok=True)
+                raise
+            target.close()
+
+    def integrity(self) -> list[str]:
+        """What SQLite finds wrong with the file; nothing is right."""
+        with self._readers.snapshot() as connection:
+            found = [str(row[0]) for row in rows_of(connection, "PRAGMA integrity_check")]
+        return [] if found == ["ok"] else found
+
+    @override
+    def close(self) -> None:
+        with self._writing:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()
+        self._readers.close()

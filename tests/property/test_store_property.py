@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lineage.store.contract import NewEntry, Store
+from lineage.store.memory import MemoryStore
+from lineage.store.sqlite import SqliteStore
+from lineage.testing import store_laws
+from lineage.testing.histories import histories
+from lineage.testing.plain import interpret
+
+_examples = settings(deadline=None, suppress_health_check=list(HealthCheck))
+_numbers = count()
+
+
+def _memory() -> Store:
+    return MemoryStore(interpret)
+
+
+@pytest.fixture(scope="module")
+def sqlite() -> Callable[[], Store]:
+    folder = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    return lambda: SqliteStore(folder / f"{next(_numbers)}.db", interpret)
+
+
+@_examples
+@given(data=st.data(), history=histories())
+def test_sqlite_answers_as_memory_does(
+    sqlite: Callable[[], Store], data: st.DataObject, history: list[list[NewEntry]]
+) -> None:
+    store_laws.answers_are_those_of_the_definition(sqlite, history, data)
+
+
+@_examples
+@given(history=histories())
+def test_sqlite_rebuilt_equals_live(
+    sqlite: Callable[[], Store], history: list[list[NewEntry]]
+) -> None:
+    store_laws.rebuilt_equals_live(sqlite, history)
+
+
+@_examples
+@given(data=st.data(), history=histories())
+def test_sqlite_converges(
+    sqlite: Callable[[], Store], data: st.DataObject, history: list[list[NewEntry]]
+) -> None:
+    store_laws.delivery_order_does_not_matter(sqlite, history, data)
+
+
+@_examples
+@given(history=histories())
+def test_sqlite_resending_changes_nothing(
+    sqlite: Callable[[], Store], history: list[list[NewEntry]]
+) -> None:
+    store_laws.resending_changes_nothing(sqlite, history)
+
+
+@_examples
+@given(history=histories())
+def test_memory_rebuilt_equals_live(history: list[list[NewEntry]]) -> None:
+    store_laws.rebuilt_equals_live(_memory, history)
+
+
+@_examples
+@given(data=st.data(), history=histories())
+def test_memory_converges(data: st.DataObject, history: list[list[NewEntry]]) -> None:
+    store_laws.delivery_order_does_not_matter(_memory, history, data)
+
+
+@_examples
+@given(data=st.data(), history=histories())
+def test_memory_downstream_is_the_inverse_of_upstream(
+    data: st.DataObject, history: list[list[NewEntry]]
+) -> None:
+    store_laws.downstream_is_the_inverse(_memory, history, data)
