@@ -108,7 +108,12 @@ def _print(decision: Decision, seq: int | None) -> None:
         click.echo()
     recorded = "not recorded" if seq is None else f"recorded as {seq}"
     click.echo(
-        f"  {len(evidence.artifacts)} artifacts and {len(evidence.runs)} runs upstream, "
+        f"  upstream: {_count(len(evidence.artifacts), 'artifact')}, "
+        f"{_count(len(evidence.runs), 'run')}; "
         f"policy {decision.policy.name} {decision.policy.sha256[:12]}, "
         f"position {evidence.position}, {recorded}"
     )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -28,7 +28,9 @@ def mend_owner(ownership: Ownership) -> tuple[str, Remedy]:
         return why, Remedy(tuple(_owners("accept", claim) for claim in deciding[:1]))
     if ownership.status is Status.CONTESTED:
         teams = sorted({_team(claim.team) for claim in deciding})
-        commands = tuple(_owners("retract", claim) for claim in deciding)
+        # Those that nobody accepted are likelier the mistake.
+        likely = sorted(deciding, key=lambda claim: claim.accepted)
+        commands = tuple(_owners("retract", claim) for claim in likely)
         return f"contested between {' and '.join(teams)}", Remedy(
             commands, "keep the claim of the team that answers for it, retract the others"
         )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hypothesis import given, settings
@@ -31,8 +33,9 @@ from lineage.ownership.policy import default_policy
 from lineage.ownership.precedence import Claim, Ownership, Status, accountable
 from lineage.record.interpret import interpret
 from lineage.record.recorder import Recorder
-from lineage.store.contract import View
+from lineage.store.contract import Store, View
 from lineage.store.memory.store import MemoryStore
+from lineage.store.sqlite import SqliteStore
 
 T0 = 1_795_000_000_000_000
 ACTORS = [Actor("person:ann"), Actor("person:bob")]
@@ -165,14 +168,18 @@ histories = st.lists(acts(), max_size=12)
 
 def recorded(history: Sequence[tuple[Change, Actor]]) -> MemoryStore:
     store = MemoryStore(interpret, clock=lambda: T0 + 30)
+    deliver(history, store)
+    return store
+
+
+def deliver(history: Sequence[tuple[Change, Actor]], store: Store) -> None:
     recorder = Recorder(store, key=b"k" * 32)
     for change, actor in history:
         # Each person is a source of their own: who said it is not lost where both say the same.
         recorder.record_changes([change], source=actor.id, actor=actor)
-    return store
 
 
-def answers(store: MemoryStore, position: int, as_of: int) -> dict[str, tuple[Any, ...]]:
+def answers(store: Store, position: int, as_of: int) -> dict[str, tuple[Any, ...]]:
     owners = ownership_of(store, NODES, View(position, as_of))
     return {node: _answer(owner) for node, owner in owners.items()}
 
@@ -191,6 +198,23 @@ def test_delivery_in_any_order_gives_the_same_owners(
     one, other = recorded(history), recorded(shuffled)
     as_of = T0 + when
     assert answers(one, one.head().seq, as_of) == answers(other, other.head().seq, as_of)
+
+
+@settings(deadline=None, max_examples=40)
+@given(histories, moments)
+def test_the_embedded_store_gives_the_same_owners(
+    history: list[tuple[Change, Actor]], when: int
+) -> None:
+    definition = recorded(history)
+    with TemporaryDirectory() as place:
+        store = SqliteStore(Path(place) / "s.db", interpret, clock=lambda: T0 + 30)
+        try:
+            deliver(history, store)
+            for position in (len(history) // 2, store.head().seq):
+                expected = answers(definition, position, T0 + when)
+                assert answers(store, position, T0 + when) == expected
+        finally:
+            store.close()
 
 
 @settings(deadline=None)
