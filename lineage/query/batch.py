@@ -6,6 +6,7 @@ is asked for on a thousand rows is one read of the store, on every level of a qu
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,10 +19,15 @@ from lineage.ownership.precedence import Ownership
 from lineage.query.facts import artifacts_of, kind_of, name_of
 from lineage.store.contract import Attribute, Direction, Edge, Node, StateValue, Store, View
 
-__all__ = ["Batch", "Linked"]
+__all__ = ["Batch", "Linked", "present"]
 
 _OWNED = (ARTIFACT, RUN, JOB)
 _MAKING = (EdgeType.GENERATED, EdgeType.CARRIES, EdgeType.REVISION_OF)
+
+
+def present() -> int:
+    """Now, in microseconds."""
+    return time.time_ns() // 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +43,7 @@ class Batch:
     """Known nodes at one view, read together and when needed."""
 
     def __init__(
-        self, store: Store, view: View, ids: Iterable[str], clock: Callable[[], int]
+        self, store: Store, view: View, ids: Iterable[str], clock: Callable[[], int] = present
     ) -> None:
         self.store = store
         self.view = view

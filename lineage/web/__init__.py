@@ -1,1 +1,1 @@
-"""web"""
+"""The service over HTTP: taking in, GraphQL, health, metrics."""

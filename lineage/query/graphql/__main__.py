@@ -1,4 +1,4 @@
-"""`python -m lineage.query.graphql` prints the schema, as schema/graphql/schema.graphql keeps it."""
+"""`python -m lineage.query.graphql` prints the schema (schema/graphql/schema.graphql)."""
 
 import sys
 

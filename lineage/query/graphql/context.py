@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +11,7 @@ from strawberry.types import Info
 from lineage.errors import BadCursorError, RefusedError
 from lineage.model.envelope import Actor
 from lineage.ownership.policy import Policy, default_policy
-from lineage.query.batch import Batch
+from lineage.query.batch import Batch, present
 from lineage.query.cursors import Cursor, Key, question_digest
 from lineage.query.names import resolve_name
 from lineage.query.views import Times, view_of
@@ -25,10 +24,6 @@ MOST_FIRST = 1000
 MOST_BYTES = 32 << 20
 
 
-def _now() -> int:
-    return time.time_ns() // 1000
-
-
 @dataclass
 class Context:
     """One request. All its questions are answered at the same end of the ledger."""
@@ -37,7 +32,7 @@ class Context:
     actor: Actor
     record: Callable[[Sequence[Incoming], Actor], list[Receipt]]
     """``Recorder.record`` or ``GroupCommitter.record``."""
-    clock: Callable[[], int] = field(default=_now)
+    clock: Callable[[], int] = field(default=present)
     policy: Callable[[str], Policy] = field(default=default_policy)
     """The policy of an action."""
 

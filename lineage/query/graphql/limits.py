@@ -215,7 +215,8 @@ class GuardedValidation(ValidationCache):
         context = self.execution_context
         document = context.graphql_document
         if document is not None:
-            if context.provided_operation_name is None and _operations(document) > 1:
+            unnamed = context._provided_operation_name is None  # noqa: SLF001 - what was asked for
+            if unnamed and _operations(document) > 1:
                 context.pre_execution_errors = [GraphQLError(
                     "several operations and no operationName: say which to run"
                 )]  # fmt: skip

@@ -1,0 +1,214 @@
+"""`lineage serve`: the service over HTTP, one a store file."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import uvicorn
+from typing_extensions import override
+
+from lineage import __version__
+from lineage.cli.context import json_option, workspace
+from lineage.errors import ConfigError, StoreInUseError
+from lineage.settings import Settings, load_settings
+
+__all__ = ["serve"]
+
+_GRACE_SECONDS = 30
+_MOST_CONNECTIONS = 1_000
+
+
+@click.command()
+@click.option("--host", help="Address to bind to. Default: 127.0.0.1, or LINEAGE_HOST.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    help="Port; 0 takes any that is free. Default: 8080, or LINEAGE_PORT.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="What goes to stderr, one JSON object a line.",
+)
+@json_option
+def serve(*, host: str | None, port: int | None, log_level: str, as_json: bool) -> None:
+    """Take in events and answer questions over HTTP, until SIGTERM or Ctrl-C.
+
+    On an address other than loopback LINEAGE_TOKEN (or LINEAGE_TOKEN_FILE) is required, and every
+    request but those to /healthz has to carry it.
+    """
+    settings = load_settings()
+    settings = replace(
+        settings,
+        host=settings.host if host is None else host,
+        port=settings.port if port is None else port,
+    )
+    # Named, not imported: the faces of the product do not depend on each other.
+    security = importlib.import_module("lineage.web.security")
+    importlib.import_module("lineage.web.logs").log_to(sys.stderr, log_level)
+    _check_exposure(settings, loopback=security.is_loopback(settings.host))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
+    with _only_service(settings) as note, _bound(settings) as listening:
+        bound = listening.getsockname()[1]
+        note(bound)
+        with workspace(settings=settings) as ws:
+            facts = _facts(settings, bound, ws.store.head().seq)
+            app = importlib.import_module("lineage.web.app").create_app(ws)
+            _Server(app, lambda: _announce(facts, as_json=as_json)).run([listening])
+
+
+def _stop(_number: int, _frame: Any) -> None:
+    # While it serves, the server has handlers of its own, and raises the signal again at the end.
+    raise SystemExit(0)
+
+
+def _check_exposure(settings: Settings, *, loopback: bool) -> None:
+    if loopback:
+        return
+    if not settings.token:
+        raise ConfigError(
+            f"no token, and {settings.host} can be reached from other machines",
+            hint="set LINEAGE_TOKEN or LINEAGE_TOKEN_FILE, or leave --host out",
+        )
+    click.echo(
+        f"warning: {settings.host} can be reached from other machines; traffic is not encrypted, "
+        "so put a proxy with TLS in front",
+        err=True,
+    )
+
+
+@contextmanager
+def _bound(settings: Settings) -> Iterator[socket.socket]:
+    """A socket on the address. Raises ``ConfigError`` where it is taken or not ours."""
+    try:
+        found = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except socket.gaierror as fault:
+        raise ConfigError(f"no such host: {settings.host}", hint="name an address") from fault
+    family, kind, protocol, _, address = found[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind(address)
+        except OSError as fault:
+            raise _cannot_bind(settings, fault) from fault
+        yield listening
+    finally:
+        listening.close()
+
+
+def _cannot_bind(settings: Settings, fault: OSError) -> ConfigError:
+    if fault.errno == errno.EADDRINUSE:
+        return ConfigError(
+            f"port {settings.port} on {settings.host} is in use",
+            hint="name another with --port, or let it choose with --port 0",
+        )
+    return ConfigError(
+        f"cannot listen on {settings.host}:{settings.port}: {fault.strerror}",
+        hint="name an address of this machine, and a port above 1023",
+    )
+
+
+@contextmanager
+def _only_service(settings: Settings) -> Iterator[Callable[[int], None]]:
+    """Hold the store's place of service; the function takes the port and leaves it for others.
+
+    A lock of the kernel, which ends with the process however it ends: nothing stale is left. Raises
+    ``StoreInUseError`` naming who holds it.
+    """
+    path = settings.store_path.with_suffix(".serve.lock")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as fault:
+            raise _in_use(settings, path) from fault
+
+        def note(port: int) -> None:
+            file.truncate(0)
+            file.write(json.dumps({"pid": os.getpid(), "host": settings.host, "port": port}))
+            file.flush()
+
+        file.truncate(0)
+        yield note
+        file.truncate(0)
+
+
+def _in_use(settings: Settings, path: Path) -> StoreInUseError:
+    try:
+        holder: dict[str, Any] = json.loads(path.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        holder = {}
+    where = f" by process {holder['pid']} on port {holder['port']}" if holder else ""
+    return StoreInUseError(
+        f"{settings.store_path} is served already{where}",
+        hint="use that one, stop it, or name another store with LINEAGE_STORE",
+        **holder,
+    )
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it is ready."""
+
+    def __init__(self, app: Any, ready: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app, log_config=None, access_log=False, lifespan="on", ws="none",
+                proxy_headers=False, server_header=False, limit_concurrency=_MOST_CONNECTIONS,
+                timeout_graceful_shutdown=_GRACE_SECONDS,
+            )
+        )  # fmt: skip
+        self._ready = ready
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+
+def _facts(settings: Settings, port: int, position: int) -> dict[str, Any]:
+    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return {
+        "url": f"http://{shown}:{port}",
+        "host": settings.host,
+        "port": port,
+        "pid": os.getpid(),
+        "store": str(settings.store_path),
+        "position": position,
+        "version": __version__,
+    }
+
+
+def _announce(facts: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(facts))
+    else:
+        url = facts["url"]
+        click.echo(
+            f"Lineage {facts['version']} at {url}\n"
+            f"  store      {facts['store']} ({facts['position']:,} entries)\n"
+            f"  questions  {url}/graphql\n"
+            f"  events     {url}/api/v1/lineage (OpenLineage)\n"
+            f"  try        curl -s '{url}/graphql?query=%7Bledger%7Bhead%7Bseq%7D%7D%7D'\n"
+            f"  stop       Ctrl-C"
+        )
+    sys.stdout.flush()

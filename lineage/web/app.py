@@ -1,0 +1,49 @@
+"""The application: routes, and what stands before them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio.to_thread
+from fastapi import FastAPI
+
+from lineage.web import asking, health, home, taking
+from lineage.web.logs import RequestLog
+from lineage.web.replies import HANDLERS, Unexpected
+from lineage.web.security import Guard, SecurityHeaders
+from lineage.web.service import Service
+from lineage.wiring import Workspace
+
+__all__ = ["create_app"]
+
+
+def create_app(workspace: Workspace) -> FastAPI:
+    """The service over a workspace, which stays the caller's to close.
+
+    ``settings.host`` says whether it is on loopback; shutting down records what was accepted.
+    """
+    service = Service(workspace)
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await anyio.to_thread.run_sync(service.close)
+
+    app = FastAPI(
+        title="Lineage",
+        # The interactive pages load scripts from elsewhere; the schema is GraphQL's.
+        openapi_url=None,
+        lifespan=life,
+        exception_handlers=HANDLERS,
+        redirect_slashes=False,
+    )
+    app.state.service = service
+    # The last one added comes first: nothing answers without its headers, or unmeasured.
+    app.add_middleware(Unexpected)
+    app.add_middleware(Guard, settings=workspace.settings, local=workspace.actor)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestLog, metrics=service.metrics)
+    for router in (home.router, taking.router, asking.router, health.router):
+        app.include_router(router)
+    return app
