@@ -62,23 +62,25 @@ def aliases_of(store: Store, ids: Iterable[str], view: View) -> dict[str, tuple[
 
 
 class Owners:
-    """Ownership at one view. Scopes and claims are read once: keep it for one question only."""
+    """Ownership at one view. The list of scopes is read once: keep it for one question only."""
 
     def __init__(self, store: Store, view: View) -> None:
         self._store = store
         self._view = view
+        self._on_scope: dict[str, list[Claim]] = {}
 
     def of(self, ids: Iterable[str]) -> dict[str, Ownership]:
         """Who answers for each id."""
         asked = {node: owned_as(node) for node in ids}
         classes = aliases_of(self._store, asked.values(), self._view)
-        members = {member for some in classes.values() for member in some}
-        direct = self._claims_on(members)
+        matching = {group: self._matching(group) for group in set(classes.values())}
+        direct = self._claims_on({member for group in matching for member in group})
+        scoped = self._claims_on_scopes({scope for some in matching.values() for scope in some})
         out: dict[str, Ownership] = {}
         for node, subject in asked.items():
             group = classes[subject]
             claims = [claim for member in group for claim in direct.get(member, ())]
-            claims += [c for scope in self._matching(group) for c in self._scoped[scope]]
+            claims += [claim for scope in matching[group] for claim in scoped[scope]]
             out[node] = accountable(node, claims, group)
         return out
 
@@ -88,26 +90,25 @@ class Owners:
 
     @cached_property
     def scopes(self) -> list[Scope]:
-        """Every scope pattern that a claim in force is about."""
-        return [scope_of(node) for node in self._scoped]
-
-    @cached_property
-    def _scoped(self) -> dict[str, list[Claim]]:
-        return self._claims_on(self._scope_ids())
+        """Every scope pattern that was ever named."""
+        return [scope_of(node) for node in self._scope_ids()]
 
     def _scope_ids(self) -> Iterator[str]:
         after = ""
-        while True:
-            page = self._store.page(self._view, classes=[SCOPE], after=after, limit=_CHUNK)
+        while page := self._store.page(self._view, classes=[SCOPE], after=after, limit=_CHUNK):
             yield from page
-            if len(page) < _CHUNK:
-                return
             after = page[-1]
 
     def _matching(self, group: Iterable[str]) -> list[str]:
         """Scopes that match any of the ids, each once."""
         parsed = [parse_id(member) for member in group if class_of(member) == ARTIFACT]
         return [s.id for s in self.scopes if any(s.matches(member) for member in parsed)]
+
+    def _claims_on_scopes(self, scopes: set[str]) -> dict[str, list[Claim]]:
+        """Claims on scopes, read when they are first asked for."""
+        new = scopes - self._on_scope.keys()
+        self._on_scope |= {scope: [] for scope in new} | self._claims_on(new)
+        return self._on_scope
 
     def _claims_on(self, subjects: Iterable[str]) -> dict[str, list[Claim]]:
         out: dict[str, list[Claim]] = {}

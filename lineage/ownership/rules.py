@@ -133,9 +133,14 @@ class Rule:
         return Result(outcome, (Finding(name, source_digest(type(self)), outcome, found),))
 
 
+_DIGESTS: dict[type[Rule], str] = {}
+
+
 def source_digest(rule: type[Rule]) -> str:
     """SHA-256 of a rule's source."""
-    return hashlib.sha256(inspect.getsource(rule).encode()).hexdigest()
+    if rule not in _DIGESTS:
+        _DIGESTS[rule] = hashlib.sha256(inspect.getsource(rule).encode()).hexdigest()
+    return _DIGESTS[rule]
 
 
 def _worst(outcomes: Iterable[Outcome]) -> Outcome:
