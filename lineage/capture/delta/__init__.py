@@ -1,6 +1,7 @@
 """Delta tables as a source: every commit of a table's log becomes one change.
 
-``names`` reads file names of a log, ``storage`` its bytes, ``actions`` one commit; ``log`` says what
-a commit means as a change; ``checkpoint`` and ``snapshot`` replay a log up to a version; ``tail``
-follows it, ``position`` remembers how far, ``commits`` reads single commits.
+``names`` reads file names of a log, ``storage`` its bytes, ``actions`` one commit; ``log`` says
+what a commit means as a change; ``checkpoint`` and ``snapshot`` replay a log up to a version;
+``tail`` follows it, ``position`` remembers how far, ``follow`` delivers it, ``commits`` reads
+single commits.
 """

@@ -37,6 +37,8 @@ __all__ = ["Captured", "DeltaTail"]
 
 _BATCH_BYTES = 32 << 20
 """A batch ends at this many bytes of log, whatever its number of commits."""
+_TRIES = 3
+"""How often a batch is read again that turned out to be of two tables."""
 _LIST_EVERY = 30.0
 """Seconds after which the folder is listed even if it looks unchanged."""
 
@@ -96,23 +98,29 @@ class DeltaTail:
 
         Raises ``SourceUnavailableError`` when the log cannot be read at the moment.
         """
-        self.waiting = ""
         before = self.position
+        for _ in range(_TRIES):
+            self.waiting = ""
+            out = self._poll(limit)
+            if self._anchor.held_throughout():
+                return out
+            # The log was cleaned or replaced while it was read: what was read may be of two tables.
+            self._forget()
+            self.position = before
+        self.waiting = "the log changes while it is read"
+        return []
+
+    def _poll(self, limit: int) -> list[Captured]:
         out: list[Captured] = []
         if self.position is not None:
             self._check(out)
         if self.position is None:
             self._begin(out)
+        self._anchor.begin()
         if self.position is None:
             return out
-        self._anchor.begin()
         self._mend(out)
         self._follow(out, limit)
-        if not self._anchor.held_throughout():
-            # The log was cleaned or replaced while it was read: what was read may be of two tables.
-            self._forget()
-            self.position = before
-            return []
         return out
 
     def _forget(self) -> None:
