@@ -13,7 +13,6 @@ clock is behind the one that dated that.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from lineage.errors import OwnershipError, RefusedError
@@ -151,7 +150,13 @@ def accept(
     """
     subject, team = _subject(target), team_of(team)
     view = _now(store, now)
-    found = _only(_claims(store, subject, team, source, view), subject, team, "accept", view, store)
+    found = _only(_claims(store, subject, team, source, view), subject, "accept")
+    if found is None:
+        raise OwnershipError(
+            f"no claim of {team} on {subject} to accept",
+            code="nothing-to-accept",
+            hint=_advice(store, view, subject, team, "accept"),
+        )
     if found.accepted:
         raise OwnershipError(
             f"{team} has accepted the claim on {found.subject}",
@@ -187,9 +192,13 @@ def retract(
     """The claim of ``team`` on ``target`` holds no longer, from now on."""
     subject, team = _subject(target), team_of(team)
     view = _now(store, now)
-    found = _only(
-        _claims(store, subject, team, source, view), subject, team, "retract", view, store
-    )
+    found = _only(_claims(store, subject, team, source, view), subject, "retract")
+    if found is None:
+        raise OwnershipError(
+            f"no claim of {team} on {subject} to retract",
+            code="nothing-to-retract",
+            hint=_advice(store, view, subject, team, "retract"),
+        )
     at = max(now, found.last_at + 1)
     # A proposal never counted: it goes as a whole. What counted stays true of the past.
     since = found.since if found.proposed else None
@@ -248,34 +257,24 @@ def _at_its_time(store: Store, state: StateValue, view: View) -> Claim:
     return claim_of(store, state, View(view.position, max(view.as_of, state.since)))
 
 
-def _only(
-    found: list[Claim], subject: str, team: str, verb: str, view: View, store: Store
-) -> Claim:
-    """The one claim that is meant."""
-    own = [claim for claim in found if claim.subject == subject]
-    found = own or found
-    if len(found) == 1:
-        return found[0]
-    if found:
+def _only(found: list[Claim], subject: str, verb: str) -> Claim | None:
+    """The one claim that is meant: on the very subject rather than on an alias of it."""
+    found = [claim for claim in found if claim.subject == subject] or found
+    if len(found) > 1:
         raise OwnershipError(
-            f"{team} claims {subject} from several sources",
+            f"{found[0].team} claims {subject} from several sources",
             code="several-claims",
             hint=f"say which to {verb} with --source",
             sources=sorted(f"{claim.source} (on {claim.subject})" for claim in found),
         )
-    elsewhere = Owners(store, view).of([subject])[subject].claims
-    raise OwnershipError(
-        f"no claim of {team} on {subject} to {verb}",
-        code=f"nothing-to-{verb}",
-        hint=_advice(elsewhere, subject, team, verb),
-    )
+    return found[0] if found else None
 
 
-def _advice(claims: Iterable[Claim], subject: str, team: str, verb: str) -> str:
+def _advice(store: Store, view: View, subject: str, team: str, verb: str) -> str:
     """What would work: the claim that is there in another way, or a claim first."""
     words = [
         shlex.join(["lineage", "owners", verb, *target_words(claim.subject), claim.team])
-        for claim in claims
+        for claim in Owners(store, view).of([subject])[subject].claims
     ]
     if words:
         return f"claims that are there: {'; '.join(f'`{each}`' for each in words)}"
