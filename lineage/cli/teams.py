@@ -15,6 +15,7 @@ from lineage.model.claims import StateType
 from lineage.model.ids import PERSON, TEAM, parse_id
 from lineage.ownership.changes import team_of
 from lineage.store.contract import Store, View
+from lineage.wiring import Workspace
 
 __all__ = ["team"]
 
@@ -34,7 +35,8 @@ def add_team(*, name: str, title: str, as_json: bool) -> None:
     """Make a team known."""
     attributes = {"title": title} if title else {}
     change = TeamDescribed(event_at=now(), team=team_of(name), attributes=attributes)
-    _record_team(change, change.team, as_json=as_json)
+    with workspace() as ws:
+        _record(ws, change, change.team, as_json=as_json)
 
 
 @team.command(name="member")
@@ -45,16 +47,16 @@ def add_team(*, name: str, title: str, as_json: bool) -> None:
 @json_option
 def set_member(*, name: str, person: str, role: str, remove: bool, as_json: bool) -> None:
     """A person belongs to a team."""
-    with workspace(read_only=True) as ws:
+    with workspace() as ws:
         who = person or ws.actor.id
-    if parse_id(who).cls != PERSON:
-        raise OwnershipError(f"not a person: {who!r:.100}", hint="name it like person:ID")
-    change: Change
-    if remove:
-        change = MemberRemoved(event_at=now(), person=who, team=team_of(name))
-    else:
-        change = MemberAdded(event_at=now(), person=who, team=team_of(name), role=role)
-    _record_team(change, team_of(name), as_json=as_json)
+        if parse_id(who).cls != PERSON:
+            raise OwnershipError(f"not a person: {who!r:.100}", hint="name it like person:ID")
+        change: Change
+        if remove:
+            change = MemberRemoved(event_at=now(), person=who, team=team_of(name))
+        else:
+            change = MemberAdded(event_at=now(), person=who, team=team_of(name), role=role)
+        _record(ws, change, team_of(name), as_json=as_json)
 
 
 @team.command(name="list")
@@ -74,12 +76,11 @@ def list_teams(*, as_json: bool) -> None:
     emit(rows, as_json=as_json, human=human)
 
 
-def _record_team(change: Change, node: str, *, as_json: bool) -> None:
-    with workspace() as ws:
-        (receipt,) = ws.recorder.record_changes([change], source=SOURCE, actor=ws.actor)
-        row = _team_row(ws.store, node, View(receipt.seq, max(now(), change.event_at)))
-    value = {"seq": receipt.seq, **row}
+def _record(ws: Workspace, change: Change, node: str, *, as_json: bool) -> None:
+    (receipt,) = ws.recorder.record_changes([change], source=SOURCE, actor=ws.actor)
+    row = _team_row(ws.store, node, View(receipt.seq, max(now(), change.event_at)))
     people = ", ".join(row["members"]) or "no members"
+    value = {"seq": receipt.seq, **row}
     emit(value, as_json=as_json, human=lambda: click.echo(f"{node}  {people}"))
 
 
