@@ -133,6 +133,8 @@ class TableCommit:
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     files_known: bool = True
+    carries: bool = True
+    """False of an unconditional overwrite: what it removed is gone, not rewritten into it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ def digest_of(**parts: Iterable[tuple[object, ...]]) -> str:
         claims    (type, up, down, at, method, said, detail, source)
         derived   (type, up, down, since, until, method)
         states    (subject, type, object, source or "", since, until, value, method)
-        commits   (version, source, files known, [added paths], [removed paths])
+        commits   (version, source, files known, carries, [added paths], [removed paths])
     """
     digest = hashlib.sha256()
     for name in sorted(parts):

@@ -157,9 +157,10 @@ def _commit(draw: st.DrawFn, truth: _Truth, number: int) -> Claims:
     if draw(st.integers(0, 7)) == 0:
         added = added[:1]
     edges = []
+    carries = draw(st.integers(0, 4)) > 0
     if number > 0:
         before = with_version(truth.table, delta_token(number - 1, "L"))
-        kind = EdgeType.CARRIES if draw(st.integers(0, 4)) else EdgeType.REVISION_OF
+        kind = EdgeType.CARRIES if carries else EdgeType.REVISION_OF
         edges.append(Occurrence(kind, before, version, at, Method.OBSERVED))
     if draw(st.booleans()):
         run = draw(st.sampled_from(RUNS))
@@ -169,7 +170,7 @@ def _commit(draw: st.DrawFn, truth: _Truth, number: int) -> Claims:
         before = with_version(truth.table, delta_token(number - 1, "L"))
         edges.append(Occurrence(EdgeType.USED, before, run, at, Method.OBSERVED))
     files = (added, removed) if known else ((), ())
-    commit = TableCommit(truth.table, version, number, "L", at, *files, known)
+    commit = TableCommit(truth.table, version, number, "L", at, *files, known, carries)
     exists = StateOp(truth.table, StateType.EXISTS, "", "on", at, Method.OBSERVED, at)
     return Claims(tuple(edges), (exists,), (commit,))
 

@@ -76,8 +76,8 @@ def _state(*values: Any) -> StateOp:
 
 
 def _commit(*values: Any) -> TableCommit:
-    table, version, number, log, at, added, removed, known = values
-    return TableCommit(table, version, number, log, at, tuple(added), tuple(removed), known)
+    table, version, number, log, at, added, removed, *flags = values
+    return TableCommit(table, version, number, log, at, tuple(added), tuple(removed), *flags)
 
 
 def entry_of(

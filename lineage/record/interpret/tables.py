@@ -51,6 +51,7 @@ def committed(body: Any) -> Claims:
         tuple(file.path for file in change.added),
         tuple(change.removed),
         change.files_known,
+        change.carries,
     )
     return Claims(tuple(occurrences), tuple(states), (commit,), mentions=(version,))
 

@@ -335,7 +335,7 @@ class MemoryStore(Store):
                 for key in graph.ops for i in graph.intervals(key)
             ],
             "commits": [
-                (c.version, source, c.files_known, sorted(c.added), sorted(c.removed))
+                (c.version, source, c.files_known, c.carries, sorted(c.added), sorted(c.removed))
                 for source, c in graph.commits
             ],
         }  # fmt: skip

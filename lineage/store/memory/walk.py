@@ -64,7 +64,9 @@ class TableLog:
         return found | self.rewritten(number) if number in found else found
 
     def rewritten(self, number: int) -> set[int]:
-        """Earlier commits that had added what commit ``number`` removed."""
+        """Earlier commits that had added what commit ``number`` removed, and carried on."""
+        if not self.commits[number].carries:
+            return set()
         removed = set(self.commits[number].removed)
         return {n for n in range(number) if removed & set(self.commits[n].added)}
 
@@ -134,7 +136,7 @@ def _merged(had: TableCommit | None, commit: TableCommit) -> TableCommit:
     return TableCommit(
         commit.table, commit.version, commit.number, commit.log, min(had.at, commit.at),
         tuple(sorted({*had.added, *commit.added})), tuple(sorted({*had.removed, *commit.removed})),
-        had.files_known or commit.files_known,
+        had.files_known or commit.files_known, had.carries or commit.carries,
     )  # fmt: skip
 
 

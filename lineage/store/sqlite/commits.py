@@ -40,8 +40,17 @@ class Commits:
         log = self._log(commit)
         version = self._names.node(commit.version)
         self._connection.execute(
-            "INSERT INTO tcommit VALUES(?,?,?,?,?,?,?,NULL)",
-            (log, commit.number, seq, n, version, commit.at, int(commit.files_known)),
+            "INSERT INTO tcommit VALUES(?,?,?,?,?,?,?,?,NULL)",
+            (
+                log,
+                commit.number,
+                seq,
+                n,
+                version,
+                commit.at,
+                int(commit.files_known),
+                int(commit.carries),
+            ),
         )
         changes = [(0, path) for path in dict.fromkeys(commit.added)]
         changes += [(1, path) for path in dict.fromkeys(commit.removed)]

@@ -31,7 +31,7 @@ _STATES = """SELECT n.urn, e.type, o.text, coalesce(s.text, ''), e.vf, e.vt, e.v
   e.rf, e.rt
 FROM st e CROSS JOIN node n ON n.id = e.subj CROSS JOIN word o ON o.id = e.obj
 LEFT JOIN word s ON s.id = e.src"""
-_COMMITS = """SELECT v.urn, s.text, e.known, e.rf, e.rt, e.tlog, e.number, e.n
+_COMMITS = """SELECT v.urn, s.text, e.known, e.carries, e.rf, e.rt, e.tlog, e.number, e.n
 FROM tcommit e CROSS JOIN node v ON v.id = e.ver CROSS JOIN entry x ON x.seq = e.rf
 CROSS JOIN word s ON s.id = x.source"""
 _FILES = """SELECT c.gone, f.path FROM tchange c CROSS JOIN tfile f ON f.id = c.file
@@ -102,9 +102,9 @@ def _derived(connection: apsw.Connection, *, recorded: bool) -> list[Row]:
 
 
 def _commits(connection: apsw.Connection) -> Iterator[Row]:
-    for version, source, known, rf, rt, *key in list(query(connection, _COMMITS)):
+    for version, source, known, carries, rf, rt, *key in list(query(connection, _COMMITS)):
         files: tuple[list[str], list[str]] = ([], [])
         for gone, path in query(connection, _FILES, (key[0], key[1], rf, key[2])):
             files[gone].append(unpack_text(path))
         added, removed = (tuple(sorted(paths)) for paths in files)
-        yield version, unpack_text(source), bool(known), added, removed, rf, rt
+        yield version, unpack_text(source), bool(known), bool(carries), added, removed, rf, rt

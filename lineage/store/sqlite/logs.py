@@ -19,6 +19,7 @@ class Commit:
     number: int
     at: int
     known: bool
+    carries: bool
     added: set[int] = field(default_factory=set)
     removed: set[int] = field(default_factory=set)
 
@@ -52,7 +53,9 @@ class Log:
         return self._read[number]
 
     def rewritten(self, number: int) -> set[int]:
-        """Earlier commits that had added what commit ``number`` removed."""
+        """Earlier commits that had added what commit ``number`` removed, and carried on."""
+        if not self.commits[number].carries:
+            return set()
         removed = self.commits[number].removed
         return {n for file in removed for n in self._adders[file] if n < number}
 
@@ -65,7 +68,7 @@ class Log:
         return {n for n in range(number + 1, self.complete) if number in self.rewritten(n)}
 
 
-_COMMITS = f"""SELECT e.number, e.ver, e.at, e.known, e.rf, e.n FROM tcommit e
+_COMMITS = f"""SELECT e.number, e.ver, e.at, e.known, e.carries, e.rf, e.n FROM tcommit e
 WHERE e.tlog = :log AND {KNOWN} AND e.at <= :T ORDER BY e.number"""
 _CHANGES = (
     "SELECT gone, file FROM tchange WHERE tlog = :log AND number = :number AND rf = :rf AND n = :n"
@@ -99,9 +102,14 @@ class Logs:
     def _log(self, log: int) -> Log:
         if log not in self._logs:
             commits: dict[int, Commit] = {}
-            for number, version, at, known, rf, n in self._reading.rows(_COMMITS, log=log):
-                commit = commits.setdefault(number, Commit(version, number, at, bool(known)))
-                commit.at, commit.known = min(commit.at, at), commit.known or bool(known)
+            for number, version, at, known, carries, rf, n in self._reading.rows(_COMMITS, log=log):
+                told = Commit(version, number, at, bool(known), bool(carries))
+                commit = commits.setdefault(number, told)
+                commit.at = min(commit.at, at)
+                commit.known, commit.carries = (
+                    commit.known or told.known,
+                    commit.carries or told.carries,
+                )
                 files = self._reading.query(_CHANGES, log=log, number=number, rf=rf, n=n)
                 for gone, file in files:
                     (commit.removed if gone else commit.added).add(file)

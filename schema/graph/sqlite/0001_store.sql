@@ -101,7 +101,7 @@ CREATE TABLE tlog(
 CREATE TABLE tfile(id INTEGER PRIMARY KEY, tlog INT NOT NULL, path NOT NULL, UNIQUE(tlog, path));
 CREATE TABLE tcommit(
   tlog INT NOT NULL, number INT NOT NULL, rf INT NOT NULL, n INT NOT NULL, ver INT NOT NULL,
-  at INT NOT NULL, known INT NOT NULL, rt INT,
+  at INT NOT NULL, known INT NOT NULL, carries INT NOT NULL, rt INT,
   PRIMARY KEY(tlog, number, rf, n)
 ) WITHOUT ROWID;
 CREATE INDEX tcommit_version ON tcommit(ver);
