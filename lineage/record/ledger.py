@@ -46,8 +46,8 @@ class Verification:
 
     @property
     def first_bad(self) -> int | None:
-        """The first position that does not hold, or None."""
-        return min((fault.position for fault in self.faults), default=None)
+        """The first position that does not hold (0: only the head does not), or None."""
+        return self.faults[0].position if self.faults else None
 
 
 def verify(
@@ -107,7 +107,7 @@ class _Reading:
             self._fault(min(result.entries, head.seq) + 1, what)
         elif self._frontier.root() != head.frontier.root():
             self._fault(0, "the root over the leaves is not that of the head")
-        result.faults.sort(key=lambda fault: fault.position)
+        result.faults.sort(key=lambda fault: (fault.position == 0, fault.position))
         return result
 
     def _fault(self, position: int, what: str) -> None:
