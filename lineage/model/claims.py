@@ -172,13 +172,15 @@ class Claims:
             ids[edge.down] = None
         for op in self.states:
             ids[op.subject] = None
-            if op.type in _OBJECT_IS_ID:
-                ids[op.object.partition("|")[0]] = None
+            if op.type is StateType.OWNED_BY:
+                ids[op.object.rpartition("|")[0] or op.object] = None
+            elif op.type in _OBJECT_IS_ID:
+                ids[op.object] = None
         for commit in self.commits:
             ids[commit.version] = None
         return tuple(ids)
 
 
 _OBJECT_IS_ID = frozenset({
-    StateType.OWNED_BY, StateType.SAME_AS, StateType.MEMBER_OF, StateType.DEPLOYED_AS,
+    StateType.SAME_AS, StateType.MEMBER_OF, StateType.DEPLOYED_AS,
 })  # fmt: skip

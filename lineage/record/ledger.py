@@ -76,10 +76,15 @@ class _Reading:
         self._stubs: dict[EntryRef, bytes] = {}
         self._redacted: list[StoredEntry] = []
         self._previous_time = 0
+        self._wanted_seq = 0
 
     def read(self, entry: StoredEntry) -> None:
         self.result.entries += 1
-        for what in _faults(entry, self.result.entries, self._previous_time):
+        self._wanted_seq += 1
+        if entry.seq != self._wanted_seq:
+            self._fault(self._wanted_seq, f"missing: the next entry has number {entry.seq}")
+            self._wanted_seq = entry.seq
+        for what in _faults(entry, self._previous_time):
             self._fault(entry.seq, what)
         self._previous_time = entry.recorded_at
         self._frontier.push(entry.leaf)
@@ -102,9 +107,9 @@ class _Reading:
                 )
         result.redacted, result.blobs = len(self._redacted), len(self._checked)
         result.root = self._frontier.root().hex()
-        if result.entries != head.seq:
-            what = f"the head says {head.seq} entries, the ledger has {result.entries}"
-            self._fault(min(result.entries, head.seq) + 1, what)
+        if self._wanted_seq != head.seq:
+            what = f"missing: the head says {head.seq}, the last entry has {self._wanted_seq}"
+            self._fault(self._wanted_seq + 1, what)
         elif self._frontier.root() != head.frontier.root():
             self._fault(0, "the root over the leaves is not that of the head")
         result.faults.sort(key=lambda fault: (fault.position == 0, fault.position))
@@ -114,9 +119,7 @@ class _Reading:
         self.result.faults.append(Fault(position, what))
 
 
-def _faults(entry: StoredEntry, wanted_seq: int, previous_time: int) -> Iterator[str]:
-    if entry.seq != wanted_seq:
-        yield f"sequence number {entry.seq} where {wanted_seq} was due"
+def _faults(entry: StoredEntry, previous_time: int) -> Iterator[str]:
     if entry.recorded_at < previous_time:
         yield "recorded before its predecessor"
     envelope = Envelope(
