@@ -296,12 +296,12 @@ def twins(versions: Sequence[Version], outputs: Sequence[Output]) -> dict[str, s
         by_run.setdefault(output.run, []).append(output)
     for run, made in by_run.items():
         concrete = {o.version for o in made if not is_placeholder(o.version)}
-        for placeholder in {o.version for o in made if is_placeholder(o.version)}:
+        for placeholder in {o.version for o in made if token_of(o.version) == run_token(run)}:
             said = {o.said for o in made if o.version == placeholder and o.said}
             matches = {v.id for v in real if number_of_token(token_of(v.id)) in said}
             if len(matches) == 1:
                 found[placeholder] = matches.pop()
-            elif concrete and token_of(placeholder) == run_token(run):
+            elif concrete:
                 found[placeholder] = max(
                     (v for v in real if v.id in concrete), key=version_order
                 ).id
@@ -348,7 +348,8 @@ def _resolved(
         if start < until:
             own = made_by.get(use.run, set())
             target, method = resolve(use, (v for v in versions if v.id not in own), said_of)
-            edges.add(DerivedEdge(EdgeType.USED, target, use.run, start, until, method))
+            of = (use.artifact, use.said)
+            edges.add(DerivedEdge(EdgeType.USED, target, use.run, start, until, method, of))
     return edges
 
 

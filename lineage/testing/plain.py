@@ -85,7 +85,9 @@ def entry_of(
 ) -> NewEntry:
     """A new entry that says these claims. Its event id follows from what it says."""
     body = body_of(claims, note)
-    event_id = event_id or hashlib.sha256(source.encode() + b"\0" + body).hexdigest()
+    if event_id is None:
+        told = source.encode("utf-8", "surrogatepass") + b"\0" + body
+        event_id = hashlib.sha256(told).hexdigest()
     return NewEntry(KIND, 1, source, event_id, ACTOR, body, claims)
 
 
