@@ -98,7 +98,7 @@ def _overwrite_some(table: Path, rng: random.Random) -> None:
 
 def _widen(table: Path, rng: random.Random) -> None:
     name = f"c{rng.randrange(3)}"
-    rows = _rows(rng, **{name: [1.0, 2.0, None]})
+    rows = _rows(rng, 3, **{name: [1.0, 2.0, None]})
     write_deltalake(table, rows, mode="append", schema_mode="merge")
 
 
