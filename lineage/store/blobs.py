@@ -101,7 +101,7 @@ class DirectoryBlobs(BlobStore):
 
     @override
     def has(self, sha256: str) -> bool:
-        return self._path(sha256).is_file()
+        return bool(_NAME.match(sha256)) and self._path(sha256).is_file()
 
     @override
     def size(self, sha256: str) -> int:

@@ -313,6 +313,7 @@ class SqliteStore(Store):
         with self._readers.snapshot() as source, translated(path):
             target = apsw.Connection(str(path))
             try:
+                rows_of(target, "PRAGMA journal_mode=OFF")  # half a copy is removed, not repaired
                 with target.backup("main", source, "main") as copying:
                     copying.step()
             except BaseException:
@@ -329,8 +330,9 @@ class SqliteStore(Store):
 
     @override
     def close(self) -> None:
+        # Readers first: the last connection that may write leaves one file, without a WAL.
+        self._readers.close()
         with self._writing:
             connection, self._connection = self._connection, None
             if connection is not None:
                 connection.close()
-        self._readers.close()
