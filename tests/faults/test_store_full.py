@@ -81,7 +81,7 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "tiny"
     place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)]
     mounted = shutil.which("mount") and subprocess.run(command, capture_output=True, check=False)
     if not mounted or mounted.returncode:
         pytest.skip("this user may not mount a small disk")
@@ -91,7 +91,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_disk_that_is_full(tiny_disk: Path, tmp_path: Path) -> None:
     ballast = tiny_disk / "ballast"
-    ballast.write_bytes(b"x" * 3_000_000)
+    ballast.write_bytes(b"x" * 10_000_000)
     path = tiny_disk / "store.db"
     store = SqliteStore(path, interpret)
     acknowledged = _fill(store)
