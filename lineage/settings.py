@@ -33,6 +33,7 @@ class Settings:
     host: str = "127.0.0.1"
     """Address the service binds to."""
     port: int = 8080
+    """Port the service listens on; 0 takes a free one."""
     max_body: int = 16 * _MIB
     """Largest request body, bytes, after decompression."""
     max_event: int = 4 * _MIB

@@ -1,4 +1,4 @@
-"""Writes the golden files of ``schema/``: run ``python tests/golden/regenerate.py``.
+"""Writes ``schema/`` and ``docs/reference/``: run ``python tests/golden/regenerate.py``.
 
 CI runs the same functions and compares (``test_golden.py``).
 """
@@ -15,12 +15,14 @@ from pydantic import TypeAdapter
 sys.path.insert(0, str(Path(__file__).parent))
 
 import examples
+import reference
 
 from lineage.model.changes import CHANGES
 from lineage.model.envelope import Actor, Envelope, commitment_of, event_id_of
 from lineage.model.merkle import consistency_proof, inclusion_proof, leaf_hash, root_of
 
-SCHEMA = Path(__file__).parents[2] / "schema"
+ROOT = Path(__file__).parents[2]
+SCHEMA = ROOT / "schema"
 
 
 def event_files() -> dict[str, str]:
@@ -81,24 +83,18 @@ def ledger_files() -> dict[str, str]:
     return {"ledger/vectors.json": _text(vectors)}
 
 
-def graphql_files() -> dict[str, str]:
-    """Relative path -> contents of the printed GraphQL schema."""
-    from lineage.query.schema import schema
-
-    return {"graphql/schema.graphql": schema.as_str().rstrip() + "\n"}
-
-
 def _text(value: Any) -> str:
     return json.dumps(value, indent=2, sort_keys=True) + "\n"
 
 
 def main() -> None:
     """Write everything."""
-    for path, text in {**event_files(), **ledger_files()}.items():
-        target = SCHEMA / path
+    written = {SCHEMA / path: text for path, text in {**event_files(), **ledger_files()}.items()}
+    written |= {ROOT / path: text for path, text in reference.reference_files().items()}
+    for target, text in written.items():
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
-        sys.stdout.write(f"{path}\n")
+        sys.stdout.write(f"{target.relative_to(ROOT)}\n")
 
 
 if __name__ == "__main__":

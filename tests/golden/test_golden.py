@@ -13,6 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import reference
 import regenerate
 
 from lineage.errors import RefusedError
@@ -28,6 +29,14 @@ def test_published_files_are_what_the_code_says(path: str) -> None:
     assert (SCHEMA / path).read_text(encoding="utf-8") == GOLDEN[path], (
         "run `python tests/golden/regenerate.py`, and read the difference: a published kind "
         "never changes meaning"
+    )
+
+
+@pytest.mark.parametrize("path", ["docs/reference/cli.md", "docs/reference/settings.md"])
+def test_reference_pages_are_what_the_code_says(path: str) -> None:
+    wanted = reference.reference_files()[path]
+    assert (regenerate.ROOT / path).read_text(encoding="utf-8") == wanted, (
+        "run `python tests/golden/regenerate.py`"
     )
 
 
