@@ -11,7 +11,6 @@ from lineage.cli.pin import pin_and_record
 from lineage.errors import VacuumRefusedError
 from lineage.reproduce.vacuum import Plan, Terms, apply_vacuum, plan_vacuum
 from lineage.store.contract import View
-from lineage.wiring import Workspace
 
 __all__ = ["vacuum"]
 

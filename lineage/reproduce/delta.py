@@ -255,11 +255,10 @@ def vacuum_files(
 ) -> list[str]:
     """Files that a vacuum would delete, or with ``apply`` deleted: paths relative to the table.
 
-    ``keep`` are versions whose data files stay. Log clean-up, which deltalake does after a commit,
-    is held back: it would take away the logs of recorded versions. Raises ``UnsupportedError`` for
+    ``keep`` are versions whose data files stay. deltalake also cleans the log of expired commits:
+    see :mod:`lineage.reproduce.keeplog`. Raises ``UnsupportedError`` for
     a table that deltalake may not write to.
     """
-    from deltalake import PostCommitHookProperties
     from deltalake.exceptions import DeltaError
 
     options: dict[str, Any] = {"keep_versions": sorted(set(keep))} if keep else {}
@@ -269,7 +268,6 @@ def vacuum_files(
             retention_hours=retention_hours,
             dry_run=not apply,
             enforce_retention_duration=retention_hours is None,
-            post_commithook_properties=PostCommitHookProperties(cleanup_expired_logs=False),
             full=full,
             **options,
         )

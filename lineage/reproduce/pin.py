@@ -44,8 +44,18 @@ from lineage.reproduce.delta import (
 )
 from lineage.reproduce.place import COPY, HARD_LINK, REFLINK, Method, flush, flush_folder, put
 
-__all__ = ["PINS", "Pin", "available_at", "find_pin", "pin_of", "pin_version", "pins_of",
-           "remove_pin"]  # fmt: skip
+__all__ = [
+    "PINS",
+    "Pin",
+    "available_at",
+    "find_pin",
+    "make_folder",
+    "pin_of",
+    "pin_version",
+    "pins_folder",
+    "pins_of",
+    "remove_pin",
+]
 
 PINS = ".lineage-pins"
 _FACTS = ".lineage-pin.json"
@@ -212,7 +222,7 @@ def _workshop(location: Path, clock: Callable[[], float]) -> Iterator[Path]:
     folder = location.parent
     workshop = folder / f"{_UNFINISHED}{location.name}-{os.getpid()}-{secrets.token_hex(4)}"
     try:
-        _make_folder(folder)
+        make_folder(folder)
         _sweep(folder, clock)
         (workshop / LOG_FOLDER).mkdir(parents=True)
         yield workshop
@@ -227,7 +237,8 @@ def _workshop(location: Path, clock: Callable[[], float]) -> Iterator[Path]:
         shutil.rmtree(workshop, ignore_errors=True)
 
 
-def _make_folder(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make the folder of a table's pins, of which version control need not know."""
     folder.mkdir(parents=True, exist_ok=True)
     ignore = folder.parent / ".gitignore"
     if not ignore.exists():

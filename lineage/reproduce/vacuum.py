@@ -23,8 +23,9 @@ from lineage.reproduce.delta import (
     table_version,
     vacuum_files,
 )
+from lineage.reproduce.keeplog import log_kept
 from lineage.reproduce.needs import aliases_of, is_table_version
-from lineage.reproduce.pin import find_pin
+from lineage.reproduce.pin import find_pin, make_folder, pins_folder
 from lineage.store.contract import Direction, Store, View
 
 __all__ = ["Affected", "Plan", "Terms", "apply_vacuum", "plan_vacuum", "used_versions"]
@@ -95,8 +96,17 @@ def plan_vacuum(table: str | Path, terms: Terms, store: Store, view: View) -> Pl
 
 
 def apply_vacuum(plan: Plan) -> list[str]:
-    """Do what was planned; returns the files that were deleted."""
-    return _vacuum(plan.table, plan.terms, apply=True)
+    """Do what was planned; returns the files that were deleted. The log stays whole."""
+    beside = pins_folder(plan.table)
+    try:
+        make_folder(beside)
+        with log_kept(plan.table, beside):
+            return _vacuum(plan.table, plan.terms, apply=True)
+    except OSError as fault:
+        raise VacuumRefusedError(
+            f"the log of {plan.table} cannot be kept: {fault.strerror}",
+            hint=f"make {plan.table.parent} writable: the log is linked beside the table meanwhile",
+        ) from fault
 
 
 def _vacuum(path: Path, terms: Terms, *, apply: bool) -> list[str]:
