@@ -40,7 +40,7 @@ def attributes(subject: str, values: dict[str, Any], at: int, method: Method) ->
     return [
         attribute(subject, name, value, at, method)
         for name, value in values.items()
-        if value not in (None, "", [], {})
+        if value or value == 0  # false and zero are set
     ]
 
 
