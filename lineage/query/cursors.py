@@ -55,7 +55,7 @@ class Cursor:
         if said != question:
             raise _bad("a cursor of another question")
         times_good = all(type(t) is int and abs(t) < FOREVER for t in (position, as_of))
-        if not times_good or tuple(map(type, key)) != shape:
+        if not times_good or position < 0 or tuple(map(type, key)) != shape:
             raise _bad("not a cursor of this service")
         return cls(question, View(position, as_of), tuple(key))
 

@@ -39,7 +39,7 @@ _LISTED = 10
 _SEARCHED = 1_000
 """How many things of one name are looked at."""
 _LEAST_PREFIX = 4
-"""Fewest characters of a digest that name a version."""
+"""Fewest characters that name something by its beginning."""
 _CLASSES = frozenset({ARTIFACT, JOB, RUN, TEAM, PERSON, SERVICE, SCOPE})
 
 
@@ -139,15 +139,18 @@ class _Lookup:
         return self._of_kind(self._named(name, (ARTIFACT,)), kind)
 
     def by_name(self, text: str) -> list[str]:
-        return self._named(text, ())
+        return [] if _is_place(text) else self._named(text, ())
 
     def by_id_prefix(self, text: str) -> list[str]:
-        if text.partition(":")[0] not in _CLASSES or not text.isascii():
+        cls, _, rest = text.partition(":")
+        if cls not in _CLASSES or len(rest) < _LEAST_PREFIX or not text.isascii():
             return []
         ids = self.store.page(self.view, versions="@" in text, after=text, limit=_LISTED + 1)
         return [node for node in ids if node.startswith(text)]
 
     def by_name_prefix(self, text: str) -> list[str]:
+        if _is_place(text):
+            return []
         kind, colon, name = text.partition(":")
         if colon and kind in _CLASSES - {ARTIFACT}:
             return self._prefixed(name, (kind,))
@@ -237,6 +240,11 @@ _EXACT: Sequence[Way] = (
     _Lookup.by_name,
 )
 _PREFIX: Sequence[Way] = (_Lookup.by_id_prefix, _Lookup.by_name_prefix)
+
+
+def _is_place(text: str) -> bool:
+    """Whether it is a path or a URI: that names one place, and nothing that looks like it."""
+    return text.startswith("/") or "://" in text
 
 
 def _own_name(node: str) -> str:

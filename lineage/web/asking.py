@@ -36,31 +36,26 @@ class _Asked:
     operation: str | None
 
 
-@router.post("/graphql")
-async def post(request: Request) -> Response:
-    """A query or a mutation."""
+@router.api_route("/graphql", methods=["GET", "POST"])
+async def ask(request: Request) -> Response:
+    """A query, or with POST a mutation."""
+    if request.method == "GET":
+        said = dict(request.query_params)
+        return await _answer(request, lambda: _asked(_with_variables(said)), mutations=False)
     limit = min(_MAX_QUERY, service_of(request).settings.max_body)
     body = await read_json_body(request, limit)
     return await _answer(request, lambda: _asked(parse_json(body)), mutations=True)
-
-
-@router.get("/graphql")
-async def get(request: Request) -> Response:
-    """A query."""
-    said: dict[str, Any] = dict(request.query_params)
-
-    def asked() -> _Asked:
-        if said.get("variables"):
-            said["variables"] = parse_json(said["variables"])
-        return _asked(said)
-
-    return await _answer(request, asked, mutations=False)
 
 
 @router.get("/graphql/schema.graphql")
 async def schema() -> Response:
     """The schema in the schema language."""
     return Response(printed(), media_type="text/plain; charset=utf-8")
+
+
+def _with_variables(said: dict[str, str]) -> dict[str, Any]:
+    variables = said.get("variables")
+    return {**said, "variables": parse_json(variables) if variables else None}
 
 
 def _asked(said: Any) -> _Asked:

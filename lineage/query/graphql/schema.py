@@ -55,6 +55,7 @@ def schema() -> strawberry.Schema:
     )
 
 
+@cache
 def printed() -> str:
     """The schema in the schema language, as ``schema/graphql/schema.graphql`` keeps it."""
     return schema().as_str().rstrip() + "\n"
