@@ -19,6 +19,7 @@ from lineage.errors import LineageError
 
 COMMANDS: dict[str, str] = {
     "backup": "lineage.cli.ledger:backup",
+    "check": "lineage.cli.check:check",
     "dlq": "lineage.cli.dlq:dlq",
     "gate": "lineage.cli.gate:gate",
     "graphql": "lineage.cli.query:graphql",
@@ -27,9 +28,12 @@ COMMANDS: dict[str, str] = {
     "owners": "lineage.cli.owners:owners",
     "pin": "lineage.cli.pin:pin",
     "rebuild": "lineage.cli.ledger:rebuild",
+    "reproduce": "lineage.cli.reproduce:reproduce",
+    "run": "lineage.cli.run:run",
     "search": "lineage.cli.search:search",
     "serve": "lineage.cli.serve:serve",
     "show": "lineage.cli.show:show",
+    "spool": "lineage.cli.spool:spool",
     "sweep": "lineage.cli.sweep:sweep",
     "vacuum": "lineage.cli.vacuum:vacuum",
     "watch": "lineage.cli.watch:watch",

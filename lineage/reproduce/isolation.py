@@ -137,7 +137,10 @@ def _launch(mode: str, spec: Spec, logs: tuple[Path, Path] | None, timeout: floa
     with os.fdopen(reading, "rb") as told, process:
         timed_out = _wait(process, spec, mode, timeout)
         facts = _Told.parse(told.read()).facts
-    return _ended(mode, facts, process.returncode, timed_out, time.monotonic() - started)
+    return _ended(
+        mode, facts, process.returncode, time.monotonic() - started,
+        timed_out=timed_out, probed=logs is not None,
+    )  # fmt: skip
 
 
 def _log(path: Path) -> int:
@@ -171,9 +174,17 @@ def _stop(process: subprocess.Popen[bytes], mode: str) -> None:
         process.wait()
 
 
-def _ended(mode: str, told: dict[str, Any], returned: int, timed_out: bool, took: float) -> Ended:
+def _ended(
+    mode: str,
+    told: dict[str, Any],
+    returned: int,
+    took: float,
+    *,
+    timed_out: bool,
+    probed: bool,
+) -> Ended:
     if "failed" in told or ("ready" not in told and not timed_out):
-        raise _refused(told)
+        raise _refused(told, probed=probed)
     code = told.get("ended", returned if mode == IN_PROCESS else -signal.SIGKILL)
     return Ended(
         isolation=f"{mode}+landlock" if told.get("landlock") else mode,
@@ -187,11 +198,18 @@ def _ended(mode: str, told: dict[str, Any], returned: int, timed_out: bool, took
     )
 
 
-def _refused(told: dict[str, Any]) -> IsolationError:
+def _refused(told: dict[str, Any], *, probed: bool) -> IsolationError:
+    """The host's own refusal, or (once it was ``probed``) what of this job's sandbox failed."""
     path = told.get("path")
-    what = told.get("failed") or "the sandbox ended without a word"
+    what = (told.get("failed") or "it ended without a word") + (f" ({path})" if path else "")
+    if probed:
+        return IsolationError(
+            f"the sandbox of this job could not be built: {what}",
+            hint="the path may lie on a file system that an overlay cannot stand on: move it, or "
+            "set LINEAGE_HOME to another disk",
+        )
     return IsolationError(
-        f"this host refuses the sandbox: {what}" + (f" ({path})" if path else ""),
+        f"this host refuses the sandbox: {what}",
         hint="user namespaces may be off: in Docker use --security-opt seccomp=unconfined, on "
         "Ubuntu 24.04 sysctl kernel.apparmor_restrict_unprivileged_userns=0; Python programs can "
         "use --isolation in-process",

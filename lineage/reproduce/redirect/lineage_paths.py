@@ -1,8 +1,9 @@
 """Where a path leads in a job that is redirected: a copy-on-write view, kept inside the process.
 
-A path in a *view* (a pinned table, the code as it was) leads to the view's own directory. Any other
-is read where it is until it is written: then it leads to its copy in the *mirror*, a directory of
-scratch that has every written path below it. What was removed is noted in *gone*.
+A path in a *view* (a pinned table) leads to the view's own directory. One of *files* is read where
+its contents of then are. Any other is read where it is until it is written: then it leads to its
+copy in the *mirror*, a directory of scratch that has every written path below it. What was removed
+is noted in *gone*.
 
 Standard library only, Python 3.8 on. Calls of ``os`` here are the originals.
 """
@@ -43,9 +44,10 @@ def within(path, folder):
 class Paths:
     """The mapping of one job. All paths are absolute texts."""
 
-    def __init__(self, scratch, views, absent=(), hidden=()):
+    def __init__(self, scratch, views, files=None, absent=(), hidden=()):
         self.scratch = _realpath(scratch)
         self._views = sorted(views, key=lambda view: -len(view[0]))
+        self._files = dict(files or {})
         self._mirror = os.path.join(self.scratch, "mirror")
         self._gone = os.path.join(self.scratch, "gone")
         for folder in (self._mirror, self._gone):
@@ -68,7 +70,11 @@ class Paths:
     def reading(self, path):
         """Where to read what the job knows as ``path``."""
         path, there = self._placed(path)
-        return there if there is not None and (_exists(there) or self._is_gone(path)) else path
+        if there is None:
+            return path
+        if _exists(there) or self._is_gone(path):
+            return there
+        return self._files.get(path, path)
 
     def writing(self, path, keep=False):
         """Where to write it. With ``keep`` what it holds now is brought there first."""
@@ -80,8 +86,8 @@ class Paths:
             _makedirs(os.path.dirname(there), exist_ok=True)
         if _exists(there):
             self._own(there, keep)
-        elif keep and not self._is_gone(path) and _exists(path):
-            self._bring(path, there)
+        elif keep and not self._is_gone(path) and _exists(self._files.get(path, path)):
+            self._bring(self._files.get(path, path), there)
         return there
 
     def names(self, path):

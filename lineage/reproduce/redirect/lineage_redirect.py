@@ -1,7 +1,8 @@
 """Installs the redirection that ``LINEAGE_REDIRECT`` describes: a JSON file in the scratch space.
 
-``scratch``, ``views`` (pairs of a path and the directory that stands for it), ``absent``,
-``hidden`` and ``network``. A mark left in scratch says that it was done: without it nothing counts.
+``scratch``, ``views`` (pairs of a path and the directory that stands for it), ``files`` (path ->
+where to read it), ``absent``, ``hidden`` and ``network``. A mark left in scratch says that it was
+done: without it nothing counts.
 """
 
 import json
@@ -25,7 +26,9 @@ def install():
     first = not os.path.exists(os.path.join(told["scratch"], MARK))
     # What is absent at the start of the job is not to vanish again for its children.
     absent = told["absent"] if first else ()
-    paths = lineage_paths.Paths(told["scratch"], told["views"], absent, told["hidden"])
+    paths = lineage_paths.Paths(
+        told["scratch"], told["views"], told["files"], absent, told["hidden"]
+    )
     lineage_calls.install(paths)
     lineage_native.install(paths)
     lineage_guard.install(paths.scratch, told["network"], bool(os.environ.get("LINEAGE_CONFINED")))

@@ -125,8 +125,7 @@ def become(spec: Spec, tell: Teller, *, privileged: bool = False) -> NoReturn:
     try:
         if os.getpid() != os.getsid(0):
             os.setsid()
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(nothing, 0)
+        os.dup2(os.open(spec.stdin or os.devnull, os.O_RDONLY), 0)
         os.chdir(spec.cwd)
         if not privileged:
             kernel.new_session_keyring()

@@ -18,7 +18,7 @@ from lineage.reproduce.sandbox.devices import mount_devices
 from lineage.reproduce.sandbox.kernel import ATTR_NODEV, ATTR_NOSUID, ATTR_RDONLY, MS_BIND, MS_REC
 from lineage.reproduce.sandbox.spec import Overlay, Spec
 
-__all__ = ["Scratch", "build", "listening_sockets"]
+__all__ = ["Scratch", "build", "listening_sockets", "mount_points"]
 
 _SHADOWED = 4096
 """How many entries a directory with mounts below it may have."""
@@ -74,7 +74,7 @@ class Scratch:
 
 def build(spec: Spec, sockets: Iterable[str]) -> Scratch:
     """Make the private mount namespace of this process what ``spec`` says. Raises ``OSError``."""
-    inherited = _mount_points()
+    inherited = mount_points()
     kernel.mount("none", "/", flags=MS_REC | kernel.MS_PRIVATE)
     kernel.set_mount("/", add=_SEALED, recursive=True)
     scratch = Scratch(spec.scratch)
@@ -91,7 +91,10 @@ def build(spec: Spec, sockets: Iterable[str]) -> Scratch:
             _shadow(overlay, frozenset(spec.absent))
         else:
             _overlay(overlay, scratch)
+    for folder in spec.folders:
+        os.makedirs(folder, exist_ok=True)
     for source, target in contents:
+        _make_place(target, directory=False)
         _bind(source, target)
     for path in spec.absent:
         _remove(path)
@@ -117,7 +120,8 @@ def _is_socket(path: str) -> bool:
         return False
 
 
-def _mount_points() -> list[str]:
+def mount_points() -> list[str]:
+    """Where anything is mounted, as this process sees it."""
     with open("/proc/self/mountinfo", "rb") as table:
         fields = [line.split(b" ")[4] for line in table]
     # The kernel writes space, tab, newline and backslash as octal escapes.
@@ -127,9 +131,9 @@ def _mount_points() -> list[str]:
     ]
 
 
-def _contains(directory: str, mount_points: Iterable[str]) -> bool:
+def _contains(directory: str, paths: Iterable[str]) -> bool:
     prefix = directory.rstrip("/") + "/"
-    return any(point.startswith(prefix) for point in mount_points)
+    return any(path.startswith(prefix) for path in paths)
 
 
 def _hold(path: str) -> str:
@@ -203,7 +207,8 @@ def _hide(path: str, kept: Iterable[str], scratch: Scratch) -> None:
         if os.path.lexists(path):
             scratch.cover(os.path.realpath(path))
         return
-    inside = [(name, _hold(name)) for name in kept if _contains(path, [name])]
+    there = (name for name in kept if _contains(path, [name]) and os.path.lexists(name))
+    inside = [(name, _hold(name)) for name in there]
     kernel.mount("tmpfs", path, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=0755")
     for name, source in inside:
         _make_place(name, directory=os.path.isdir(source))
@@ -214,7 +219,7 @@ def _hide(path: str, kept: Iterable[str], scratch: Scratch) -> None:
 def _make_place(path: str, *, directory: bool) -> None:
     """Something of the right kind to mount over."""
     os.makedirs(path if directory else os.path.dirname(path), exist_ok=True)
-    if not directory:
+    if not directory and not os.path.lexists(path):
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
 
 

@@ -38,6 +38,10 @@ class Spec:
     """What stays to be seen inside hidden directories."""
     absent: tuple[str, ...] = ()
     """What must not be there when the job starts: everything that the recorded run made."""
+    folders: tuple[str, ...] = ()
+    """Directories that must be there; made where they may be written."""
+    stdin: str = ""
+    """A file that the job reads as its standard input; empty: nothing."""
     network: bool = False
 
 
@@ -53,6 +57,6 @@ def load(text: bytes) -> Spec:
         Overlay(one["target"], tuple(one["lowers"]), one["upper"]) for one in plain["overlays"]
     )
     plain["files"] = tuple((source, target) for source, target in plain["files"])
-    for name in ("argv", "hidden", "kept", "absent"):
+    for name in ("argv", "folders", "hidden", "kept", "absent"):
         plain[name] = tuple(plain[name])
     return Spec(**plain)

@@ -1,0 +1,166 @@
+"""Setting the scene: a directory of scratch with everything a run needs to happen again."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import secrets
+import stat
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from lineage.reproduce.code import Restored
+from lineage.reproduce.facts import RunFacts
+from lineage.reproduce.observe import local_contents
+from lineage.reproduce.plan import Host, Scene, written_at
+from lineage.reproduce.preflight import Observed
+from lineage.reproduce.sandbox.mounts import mount_points
+from lineage.reproduce.sandbox.spec import Spec
+from lineage.reproduce.tables import FindPin, TableSeen, View, make_view
+from lineage.store.blobs import BlobStore
+
+__all__ = ["Surroundings", "fresh_at", "host", "prepare", "scratch_space", "set_scene"]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where reproductions happen. ``ours`` are files of the store, which no job may see."""
+
+    scratch: Path
+    blobs: BlobStore
+    find_pin: FindPin
+    ours: tuple[str, ...] = ()
+    tell: Callable[[str], None] = lambda _: None
+    """Told what is being done, for people who wait."""
+
+
+@contextmanager
+def scratch_space(around: Surroundings, *, keep: bool) -> Iterator[Path]:
+    """A new directory for one reproduction, gone at the end unless it is to be kept."""
+    name = time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(4)
+    around.scratch.mkdir(parents=True, exist_ok=True)
+    place = around.scratch.resolve() / name
+    place.mkdir(mode=0o700)
+    try:
+        yield place
+    finally:
+        if not keep:
+            remove(place)
+
+
+def remove(folder: Path) -> None:
+    """Delete a directory with all that a job left in it: modes of its own, overlay work folders."""
+    folder.chmod(0o700)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                remove(Path(entry.path))
+            else:
+                os.unlink(entry.path)  # noqa: PTH108  # any bytes
+    folder.rmdir()
+
+
+def host() -> Host:
+    """What has to be known of this machine."""
+    who = pwd.getpwuid(os.geteuid())
+    points = tuple(mount_points()) if os.path.exists("/proc/self/mountinfo") else ()  # noqa: PTH110
+    return Host(os.path.realpath(who.pw_dir), who.pw_name, points)
+
+
+def set_scene(
+    run: RunFacts, seen: Observed, around: Surroundings, scratch: Path, *, symbolic: bool
+) -> Scene:
+    """Make the views of all tables, and bring contents back from the blob store.
+
+    ``symbolic`` makes views of symbolic links, for jobs that could write through hard ones.
+    """
+    (scratch / "nothing").mkdir()
+    outputs = local_contents(run, run.outputs, around.blobs)
+    views = _views(seen.tables, scratch / "views", symbolic=symbolic)
+    for output in outputs:
+        if output.number is not None:  # nothing was read of it: the run made it from nothing
+            views.setdefault(output.path, View(()))
+    return Scene(
+        run=run,
+        seen=seen,
+        inputs=local_contents(run, run.inputs, around.blobs),
+        outputs=outputs,
+        views=views,
+        scratch=scratch,
+        ours=(*around.ours, str(around.scratch.resolve())),
+        contents=_contents(seen, around.blobs, scratch / "contents"),
+    )
+
+
+def _views(tables: tuple[TableSeen, ...], place: Path, *, symbolic: bool) -> dict[str, View]:
+    by_path: dict[str, list[TableSeen]] = defaultdict(list)
+    for table in tables:
+        by_path[table.path].append(table)
+    return {
+        path: make_view(versions, place / str(n), symbolic=symbolic)
+        for n, (path, versions) in enumerate(sorted(by_path.items()))
+    }
+
+
+def _contents(seen: Observed, blobs: BlobStore, place: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for file in (*seen.files, *seen.code_files):
+        if file.kept == "blobs":
+            place.mkdir(exist_ok=True)
+            kept = place / file.recorded
+            kept.write_bytes(blobs.get(file.recorded))
+            found[file.path] = kept
+    return found
+
+
+Mark = tuple[int, int]
+"""Size in bytes and time of modification in nanoseconds: what writing a file changes."""
+
+
+def prepare(spec: Spec, scene: Scene) -> dict[str, Mark]:
+    """Make the directories that overlays write to, with the mode that the job is to see.
+
+    The code as it was goes into the one over its work tree, since a layer cannot lie inside of
+    another, and the scratch space may be in the work tree. Returns the marks of outputs that are
+    part of the code: they are there before anything was written.
+    """
+    brought: dict[str, Mark] = {}
+    for overlay in spec.overlays:
+        upper = Path(overlay.upper)
+        upper.mkdir(parents=True)
+        (upper / "work").mkdir()
+        data, shown, restored = upper / "data", Path(overlay.target), scene.restored
+        if restored is not None and restored.root == shown:
+            restored.folder.rename(data)
+            brought = dict(_marks_of_outputs(scene, restored, data))
+        else:
+            data.mkdir()
+        mode = stat.S_IMODE(shown.stat().st_mode) if shown.is_dir() else 0o755
+        data.chmod(mode | 0o700)
+    return brought
+
+
+def _marks_of_outputs(scene: Scene, restored: Restored, data: Path) -> Iterator[tuple[str, Mark]]:
+    for output in scene.outputs:
+        path = Path(output.path)
+        if path.is_relative_to(restored.root):
+            name = str(path.relative_to(restored.root))
+            if name in restored.names:
+                yield output.path, _mark(data / name)
+
+
+def _mark(path: Path) -> Mark:
+    found = path.lstat()
+    return found.st_size, found.st_mtime_ns
+
+
+def fresh_at(spec: Spec, path: str, brought: Mapping[str, Mark]) -> Path | None:
+    """Where in scratch the job wrote a path, or None where it did not."""
+    place = written_at(spec, path)
+    if place is None or not os.path.lexists(place):
+        return None
+    return None if brought.get(path) == _mark(place) else place
