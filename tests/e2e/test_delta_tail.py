@@ -149,12 +149,16 @@ def test_deletion_vectors_are_seen_in_json_and_in_checkpoints(tmp_path: Path) ->
 
 
 def contributing(changes: list[TableCommitted], number: int) -> set[int]:
-    """Reference: commits whose files live at a version, and what those rewrote, and so on."""
+    """Reference: commits whose files live at a version, what those rewrote, and so on.
+
+    An overwrite rewrites nothing.
+    """
     adders: dict[str, set[int]] = {}
     live: set[str] = set()
     rewrote: dict[int, set[int]] = {}
     for change in changes[: number + 1]:
-        rewrote[change.version] = set().union(*(adders.get(p, set()) for p in change.removed))
+        gone = [adders.get(path, set()) for path in change.removed]
+        rewrote[change.version] = set().union(*gone) if change.carries else set()
         live -= set(change.removed)
         for file in change.added:
             live.add(file.path)

@@ -25,7 +25,7 @@ from typing_extensions import override
 from lineage.capture.delta.position import CursorFile, Position
 from lineage.capture.delta.storage import LocalLog, table_ref
 from lineage.capture.delta.tail import Captured, DeltaTail
-from lineage.errors import VersionLostError
+from lineage.errors import StoreError, VersionLostError
 from lineage.model.changes import ClaimRetracted, GapRecorded, TableCommitted
 from lineage.model.claims import StateType
 from lineage.model.envelope import Actor
@@ -247,11 +247,14 @@ def command(settings: Settings, *words: str | Path, **more: str) -> subprocess.P
 
 
 def recorded(settings: Settings) -> list[str]:
-    """Event ids in the order of the ledger, once the store is there."""
+    """Event ids in the order of the ledger, once the store is there and made."""
     if not settings.store_path.exists():
         return []
-    with open_workspace(settings, read_only=True) as ws:
-        return [entry.event_id for entry in ws.store.entries()]
+    try:
+        with open_workspace(settings, read_only=True) as ws:
+            return [entry.event_id for entry in ws.store.entries()]
+    except StoreError:
+        return []
 
 
 def until(done: Callable[[], bool], seconds: float = 60) -> None:
