@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import re
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,6 +22,7 @@ from lineage.web.replies import error_reply
 
 __all__ = ["Guard", "SecurityHeaders", "actor_of", "is_loopback"]
 
+_HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^:\[\]]+)(:\d{1,5})?\Z")
 _OPEN = frozenset({"/healthz"})
 
 _HEADERS = {
@@ -52,10 +54,9 @@ def actor_of(request: Request) -> Actor:
 
 
 def _host_name(header: str) -> str:
-    """The host of a Host header, without its port."""
-    if header.startswith("["):
-        return header[1:].partition("]")[0]
-    return header.rpartition(":")[0] if header.count(":") == 1 else header
+    """The host of a Host header without its port, or the empty string for what is no host."""
+    found = _HOST.match(header)
+    return found["host"] if found else ""
 
 
 class Guard:
