@@ -181,7 +181,7 @@ class _Service:
                 self.wfile.write(b"{}")
 
             @override
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+            def log_message(self, format: str, *args: Any) -> None:
                 pass
 
         self.server = HTTPServer(("127.0.0.1", 0), Handler)

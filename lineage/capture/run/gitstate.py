@@ -1,0 +1,226 @@
+"""The code of a run, as git has it: commit, branch, remote, and what differs from the commit.
+
+Read beside the running job, so it must not disturb it: no index refresh, no locks. What the job
+itself makes meanwhile is left out (files newer than the start of the run). Secrets of known shape
+are taken out of the diff and of untracked files before anything is kept.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import subprocess
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from lineage.capture.run.footprint import shown
+from lineage.capture.run.rules import SOURCE_SUFFIXES
+from lineage.capture.run.scrub import scrub_bytes, scrub_url
+
+__all__ = ["MOST_LEFT_OUT", "GitState", "code_facts", "read_git", "scrub_remote"]
+
+_TIMEOUT = 60.0
+MOST_LEFT_OUT = 1000
+"""How many source files that were not kept are named."""
+_LARGEST_DIFF = 32 << 20
+_LARGEST_FILE = 256 << 10
+_LARGEST_TAR = 10 << 20
+_EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+_KEPT_SUFFIXES = SOURCE_SUFFIXES | {
+    ".cfg", ".conf", ".ini", ".json", ".md", ".rst", ".sql", ".template", ".toml", ".yaml", ".yml",
+}  # fmt: skip
+_KEPT_NAMES = frozenset({"Makefile", "Dockerfile", "Snakefile", "requirements.txt"})
+_SECRET_SUFFIXES = frozenset({".pem", ".key", ".p12", ".pfx", ".jks", ".kdbx", ".crt"})
+_SECRET_NAMES = ("credentials", "secrets", "id_rsa", "id_ed25519", "token", ".env", "kubeconfig")
+
+
+@dataclass(slots=True)
+class GitState:
+    """What git says. ``diff`` and ``untracked`` (a tar) are scrubbed bytes, ready to be kept."""
+
+    root: str
+    commit: str = ""
+    branch: str = ""
+    remote: str = ""
+    diff: bytes = b""
+    untracked: bytes = b""
+    left_out: list[str] = field(default_factory=list)
+    scrubbed: bool = False
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def dirty(self) -> bool:
+        """Whether the code differs from the commit."""
+        return bool(self.diff or self.untracked)
+
+    @property
+    def token(self) -> str:
+        """Version token: ``<commit>`` or ``<commit>.dirty.<8 hex of what differs>``."""
+        if not self.dirty:
+            return self.commit
+        digest = hashlib.sha256(self.diff + self.untracked).hexdigest()[:8]
+        return f"{self.commit or 'unborn'}.dirty.{digest}"
+
+
+class _GitError(Exception):
+    pass
+
+
+def read_git(root: str, *, before_ns: int, ours: Callable[[str], bool]) -> GitState:
+    """The state of a work tree. Never raises: faults are listed.
+
+    ``before_ns`` is when the run started (files changed since are the job's own), ``ours`` says of
+    an absolute path that it is ours or an exclusion of the user's.
+    """
+    state = GitState(root)
+    try:
+        status = _git(root, "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all")
+        changed, untracked = _read_status(state, status)
+        state.remote = _remote(root)
+        if changed:
+            _read_diff(state)
+        _pack(state, untracked, before_ns, ours)
+    except (_GitError, OSError, subprocess.SubprocessError) as fault:
+        state.faults.append(scrub_url(str(fault))[:500])
+    return state
+
+
+def _git(root: str, *arguments: str) -> bytes:
+    env = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C",
+    }
+    done = subprocess.run(
+        ["git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false", "-C", root, *arguments],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=_TIMEOUT,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().partition("\n")[0]
+        raise _GitError(f"git {arguments[0]}: {said or done.returncode}")
+    return done.stdout
+
+
+def _read_status(state: GitState, status: bytes) -> tuple[bool, list[str]]:
+    """Fill in commit and branch; whether tracked files changed, and the untracked ones."""
+    changed, untracked = False, []
+    for entry in status.split(b"\0"):
+        text = os.fsdecode(entry)
+        if text.startswith("# branch.oid "):
+            commit = text.removeprefix("# branch.oid ")
+            state.commit = "" if commit == "(initial)" else commit
+        elif text.startswith("# branch.head "):
+            head = text.removeprefix("# branch.head ")
+            state.branch = "" if head == "(detached)" else head
+        elif text.startswith("? "):
+            untracked.append(text[2:])
+        elif text[:2] in {"1 ", "2 ", "u "}:
+            changed = True
+    return changed, sorted(untracked)
+
+
+def _remote(root: str) -> str:
+    names = os.fsdecode(_git(root, "remote")).split()
+    if not names:
+        return ""
+    name = "origin" if "origin" in names else names[0]
+    return scrub_remote(os.fsdecode(_git(root, "remote", "get-url", name)).strip())
+
+
+def scrub_remote(url: str) -> str:
+    """A remote without credentials: of a web address the whole user part goes."""
+    return scrub_url(url).replace("***@", "")
+
+
+def _read_diff(state: GitState) -> None:
+    raw = _git(
+        state.root, "diff", state.commit or _EMPTY_TREE, "--binary", "--no-ext-diff",
+        "--no-textconv", "--no-color", "--submodule=short",
+    )  # fmt: skip
+    if len(raw) > _LARGEST_DIFF:
+        digest = hashlib.sha256(raw).hexdigest()
+        state.faults.append(f"the diff has {len(raw):,} bytes and is not kept (sha256 {digest})")
+        state.diff = f"# too large to keep: sha256 {digest}\n".encode()
+        return
+    state.diff = scrub_bytes(raw)
+    state.scrubbed |= state.diff != raw
+
+
+def _pack(state: GitState, names: list[str], before_ns: int, ours: Callable[[str], bool]) -> None:
+    """Untracked source and settings as a tar that is the same for the same contents."""
+    buffer = io.BytesIO()
+    total = 0
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name in names:
+            path = f"{state.root}/{name}"
+            if ours(path):
+                continue
+            data = _contents(path, before_ns)
+            if data is None:
+                continue
+            if not _worth_keeping(name, data) or total + len(data) > _LARGEST_TAR:
+                state.left_out.append(name)
+                continue
+            kept = scrub_bytes(data)
+            state.scrubbed |= kept != data
+            total += len(kept)
+            info = tarfile.TarInfo(name)
+            info.size = len(kept)
+            info.mode = 0o755 if os.access(path, os.X_OK) else 0o644
+            tar.addfile(info, io.BytesIO(kept))
+    state.untracked = buffer.getvalue() if total else b""
+
+
+def _contents(path: str, before_ns: int) -> bytes | None:
+    """Bytes of an untracked file (its first ones, where it is too large); None: not of the code."""
+    try:
+        found = os.lstat(path)
+        if not os.path.isfile(path) or os.path.islink(path) or found.st_mtime_ns >= before_ns:
+            return None
+        with open(path, "rb") as file:
+            return file.read(_LARGEST_FILE + 1)
+    except OSError:
+        return None
+
+
+def _worth_keeping(name: str, data: bytes) -> bool:
+    place = PurePosixPath(name)
+    lowered = place.name.lower()
+    if place.suffix.lower() in _SECRET_SUFFIXES or lowered.startswith(_SECRET_NAMES):
+        return False
+    known = place.suffix.lower() in _KEPT_SUFFIXES or place.name in _KEPT_NAMES
+    return known and len(data) <= _LARGEST_FILE and b"\0" not in data[:8192]
+
+
+def code_facts(state: GitState, put_blob: Callable[[bytes], str]) -> dict[str, Any]:
+    """``CodeFacts`` of the state; what differs goes to the blob store."""
+    facts: dict[str, Any] = {
+        "root": shown(state.root),
+        "repository": shown(state.remote),
+        "commit": state.commit,
+        "branch": shown(state.branch),
+        "dirty": state.dirty,
+    }
+    for name, data, media in (
+        ("diff", state.diff, "text/x-diff"),
+        ("untracked", state.untracked, "application/x-tar"),
+    ):
+        if data:
+            facts[name] = {"sha256": put_blob(data), "size": len(data), "media_type": media}
+    if state.scrubbed:
+        facts["scrubbed"] = True
+    if state.left_out:
+        facts["left_out"] = len(state.left_out)
+        # By name, so that a file that comes later is not taken for one of these.
+        source = [n for n in state.left_out if PurePosixPath(n).suffix.lower() in SOURCE_SUFFIXES]
+        facts["left_out_source"] = [shown(name) for name in source[:MOST_LEFT_OUT]]
+    return facts
