@@ -213,6 +213,34 @@ def test_marking_rows_as_deleted_keeps_both_commits(tmp_path: Path) -> None:
     assert [node for node, _ in walk.nodes] == [ids[1], ids[0]]
 
 
+def hand_made(table: Path, version: int, mode: str, added: list[str], removed: list[str]) -> None:
+    """A commit as Spark 3 writes it: a dynamic partition overwrite does not say that it is one."""
+    info = {"timestamp": 1_700_000_000_000 + version, "operation": "WRITE",
+            "operationParameters": {"mode": mode, "partitionBy": '["p"]'}}  # fmt: skip
+    actions: list[dict[str, object]] = [{"commitInfo": info}]
+    actions += [{"add": {"path": path, "size": 1, "partitionValues": {}}} for path in added]
+    actions += [{"remove": {"path": path, "dataChange": True}} for path in removed]
+    if version == 0:
+        actions.append({"metaData": {"id": "spark", "partitionColumns": ["p"]}})
+    log_file(table, version).parent.mkdir(parents=True, exist_ok=True)
+    log_file(table, version).write_text("".join(f"{json.dumps(action)}\n" for action in actions))
+
+
+def test_a_dynamic_partition_overwrite_carries_the_other_partitions(tmp_path: Path) -> None:
+    table = tmp_path / "t"
+    hand_made(table, 0, "Overwrite", ["p=1/a", "p=2/b"], [])
+    hand_made(table, 1, "Overwrite", ["p=1/c"], ["p=1/a"])
+    hand_made(table, 2, "Append", ["p=3/d"], [])
+    hand_made(table, 3, "Overwrite", ["p=2/e"], ["p=1/c", "p=2/b"])
+    hand_made(table, 4, "Overwrite", ["p=1/f"], ["p=2/e", "p=3/d"])
+    hand_made(table, 5, "Overwrite", ["p=1/g"], ["p=1/f"])
+    carried = {0: False, 1: True, 2: True, 3: True, 4: False, 5: False}
+    assert {c.version: c.carries for c in commits(drain(tail_of(table)))} == carried
+    assert {c.version: c.carries for c in commits(drain(tail_of(table), limit=1))} == carried
+    assert {c.version: c.carries for c in commits_of(table, range(6))} == carried
+    assert {n: read_commit(table, n).carries for n in range(6)} == carried
+
+
 # --- reading single commits
 
 
@@ -296,11 +324,14 @@ def test_a_commit_that_lands_between_two_questions_is_no_gap(tmp_path: Path) -> 
     log_file(table, 2).rename(hidden)
 
     class Late(LocalLog):
-        """Commit 2 lands while the folder is listed."""
+        """Commit 2 lands when the folder is listed because it was not there."""
+
+        asked = 0
 
         @override
         def names(self) -> list[str] | None:
-            if hidden.exists():
+            self.asked += 1
+            if self.asked == 2:
                 hidden.rename(log_file(table, 2))
             return list(super().names() or ())
 
