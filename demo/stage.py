@@ -45,7 +45,9 @@ class Stage(AbstractContextManager["Stage"]):
             old.mkdir(exist_ok=True)
             (old / _MARK).write_text("the demo clears this directory when it starts\n")
         environment = {
-            name: value for name, value in os.environ.items() if not name.startswith("LINEAGE_")
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("LINEAGE_") or name == "LINEAGE_ISOLATION"
         }
         binaries = str(Path(sys.executable).parent)
         environment["PATH"] = f"{binaries}{os.pathsep}{environment.get('PATH', '')}"
@@ -62,6 +64,12 @@ class Stage(AbstractContextManager["Stage"]):
             self.service.terminate()
             self.service.wait(30)
             self.service = None
+
+    @property
+    def all_seen(self) -> bool:
+        """Whether capture sees native programs too: its shim is compiled on first use."""
+        path = self.environment["PATH"]
+        return any(shutil.which(compiler, path=path) for compiler in ("cc", "gcc", "clang"))
 
     # --- telling
 
