@@ -58,7 +58,7 @@ def run(
     words = list(command)
     tell = _Teller(summary=summary, as_json=as_json, quiet=quiet)
     try:
-        prepared = _prepare(words, job=job, parent=parent, preload=not no_preload)
+        prepared = _prepare(words, tell, job=job, parent=parent, preload=not no_preload)
     except Exception as fault:  # noqa: BLE001  # whatever it is, the job runs
         tell.warn(f"this run is not recorded: {fault}")
         _become(words)
@@ -86,7 +86,9 @@ class _Prepared:
         self.environ = environment_for(plan, log=str(self.log), inject=str(INJECT), shim=shim)
 
 
-def _prepare(words: list[str], *, job: str, parent: str, preload: bool) -> _Prepared:
+def _prepare(
+    words: list[str], tell: _Teller, *, job: str, parent: str, preload: bool
+) -> _Prepared:
     from lineage.capture.run.plan import make_plan
     from lineage.settings import load_settings
 
@@ -94,6 +96,8 @@ def _prepare(words: list[str], *, job: str, parent: str, preload: bool) -> _Prep
     plan = make_plan(words, namespace=settings.job_namespace, job=job, parent=parent)
     shim, why = _shim(settings) if preload else ("", "switched off by --no-preload")
     prepared = _Prepared(settings, plan, _work_folder(settings, plan.run_id), shim)
+    if why and preload and _is_news(settings.cache / "no-preload", why):
+        tell.warn(f"only Python's own reads and writes are seen: {why}")
     if why:
         prepared.gaps.append(("no-preload", why))
     return prepared
@@ -106,6 +110,18 @@ def _shim(settings: Settings) -> tuple[str, str]:
         return str(shim(caches(settings.cache))), ""
     except (ShimError, OSError) as fault:
         return "", str(fault)
+
+
+def _is_news(note: Path, text: str) -> bool:
+    """Whether it was not said before: said once, not at every run."""
+    try:
+        if note.is_file() and note.read_text(encoding="utf-8") == text:
+            return False
+        note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        note.write_text(text, encoding="utf-8")
+    except OSError:
+        pass
+    return True
 
 
 def _work_folder(settings: Settings, run_id: str) -> Path:

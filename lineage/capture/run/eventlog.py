@@ -59,9 +59,13 @@ class EventLog:
         return records or self.read()
 
     def close(self) -> int:
-        """Done reading; how many stretches were no records, or none that was finished."""
+        """Done reading; how many stretches were no records, or none that was finished.
+
+        A log that was made readable for others has lost some: that takes no room.
+        """
+        marked = bool(os.fstat(self._file).st_mode & 0o044)
         os.close(self._file)
-        return self.skipped + bool(self._rest)
+        return self.skipped + bool(self._rest) + marked
 
 
 def parse(data: bytes) -> tuple[list[Record], bytes, int]:

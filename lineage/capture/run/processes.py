@@ -101,7 +101,7 @@ def _start(record: Record) -> _Start:
         folders = os.fsdecode(record.other).split(":")
         places = (os.path.join(folder or ".", program) for folder in folders)
         program = next((place for place in places if os.access(place, os.X_OK)), program)
-    return _Start(record.pid, record.time, program, bool(record.a & 1))
+    return _Start(record.pid, record.time, os.path.normpath(program), bool(record.a & 1))
 
 
 def harmless(program: str) -> bool:

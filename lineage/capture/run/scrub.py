@@ -17,6 +17,8 @@ _SECRET_WORDS = frozenset({
     "password", "passwd", "passphrase", "pwd", "pass", "secret", "secrets", "token", "apikey",
     "credential", "credentials", "sas",
 })  # fmt: skip
+_SECRET_ENDS = ("password", "passwd", "passphrase", "secret", "apikey")
+"""Also as the end of a longer word: ``PGPASSWORD``."""
 _SECRET_KEYS = frozenset({"api", "access", "secret", "private", "auth", "encryption", "account"})
 """Words that make a following ``key`` secret: ``api_key``, ``AWS_SECRET_ACCESS_KEY``."""
 _HARMLESS_TOKENS = frozenset({
@@ -52,7 +54,8 @@ _SHAPES = re.compile(
 _PRIVATE_KEY = re.compile(
     rb"(-----BEGIN [A-Z ]*PRIVATE KEY-----)(.*?)(-----END [A-Z ]*PRIVATE KEY-----)", re.DOTALL
 )
-_KEY_LINE = re.compile(rb"[A-Za-z0-9+/=]{16,}")
+_KEY_TEXT = re.compile(rb"(^[ +-])?[A-Za-z0-9+/=]{16,}", re.MULTILINE)
+"""The first character of a line may be that of a diff."""
 _URL_BYTES = re.compile(rb"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#@'\"]+:[^\s/?#@'\"]+@")
 
 
@@ -64,7 +67,9 @@ def is_secret_name(name: str) -> bool:
     last, before = words[-1], words[-2] if len(words) > 1 else ""
     if last == "token":
         return before not in _HARMLESS_TOKENS
-    return last in _SECRET_WORDS or bool(last == "key" and before in _SECRET_KEYS)
+    if last == "key":
+        return before in _SECRET_KEYS
+    return last in _SECRET_WORDS or last.endswith(_SECRET_ENDS)
 
 
 def scrub_url(text: str) -> str:
@@ -116,8 +121,13 @@ def scrub_bytes(data: bytes) -> bytes:
 
 def _clean(data: bytes) -> bytes:
     hidden = HIDDEN.encode()
-    data = _PRIVATE_KEY.sub(lambda m: m[1] + _KEY_LINE.sub(hidden, m[2]) + m[3], data)
+    data = _PRIVATE_KEY.sub(_hide_key, data)
     return _shapes(_URL_BYTES.sub(rb"\g<1>" + hidden + b"@", data))
+
+
+def _hide_key(found: re.Match[bytes]) -> bytes:
+    text = _KEY_TEXT.sub(lambda m: (m[1] or b"") + HIDDEN.encode(), found[2])
+    return found[1] + text + found[3]
 
 
 def _shapes(raw: bytes) -> bytes:

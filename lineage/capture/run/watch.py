@@ -186,6 +186,8 @@ class Watch:
         for record in records:
             if record.op == "P":
                 self._meet(Interpreter.of(record))
+            elif record.op == "S":
+                self._rules.learn(_prefix_of_python(os.fsdecode(record.path)), ())
         for state in self._footprint.add(self._tables.add(records)):
             if self._rules.kind(state.path) is Kind.DATA:
                 self._inputs.of(state.path)
@@ -368,6 +370,19 @@ class Watch:
 
     def _warn(self, text: str) -> None:
         self.outcome.warnings.append(text[:500])
+
+
+def _prefix_of_python(program: str) -> list[str]:
+    """The prefix of an interpreter that may not report itself (too old, ``-I``, ``-S``)."""
+    folder, _, name = program.rpartition("/")
+    prefix = folder.removesuffix("/bin")
+    if not name.startswith(("python", "pypy")) or prefix == folder:
+        return []
+    try:
+        has_library = any(entry.startswith("py") for entry in os.listdir(f"{prefix}/lib"))
+    except OSError:
+        return []
+    return [prefix] if has_library else []
 
 
 def _look(path: str) -> os.stat_result | None:

@@ -60,6 +60,9 @@ static int open_log(struct facts *found) {
   return high;
 }
 
+/* A full disk or a limit may never let an X record through: the log's mode says it as well. */
+static void mark_lost(int fd) { RAW(SYS_fchmod, fd, 0644); }
+
 static int usable_log(size_t more) { /* the descriptor, or -1 */
   struct facts found;
   uint64_t limit[2];
@@ -70,8 +73,10 @@ static int usable_log(size_t more) { /* the descriptor, or -1 */
     if (fd < 0) return -1;
   }
   /* A write over the job's own file size limit would be SIGXFSZ. */
-  if (RAW(SYS_prlimit64, 0, 1 /* RLIMIT_FSIZE */, 0, limit) == 0 && found.size + more > limit[0])
+  if (RAW(SYS_prlimit64, 0, 1 /* RLIMIT_FSIZE */, 0, limit) == 0 && found.size + more > limit[0]) {
+    mark_lost(fd);
     return -1;
+  }
   return fd;
 }
 
@@ -130,8 +135,9 @@ static void write_record(char op, uint64_t pid, uint64_t time, uint64_t a, uint6
   iov[n++] = (struct iovec){(void *)"\n", 1};
   size_t total = (size_t)(at - head) + len1 + len2 + 1;
   int fd = usable_log(total);
-  if (fd < 0 || RAW(SYS_writev, fd, iov, n) != (long)total)
-    __atomic_add_fetch(&lost, 1, __ATOMIC_RELAXED);
+  if (fd >= 0 && RAW(SYS_writev, fd, iov, n) == (long)total) return;
+  if (fd >= 0) mark_lost(fd);
+  __atomic_add_fetch(&lost, 1, __ATOMIC_RELAXED);
 }
 
 static void emit_at(char op, uint64_t pid, uint64_t time, uint64_t a, uint64_t b, uint64_t c,
