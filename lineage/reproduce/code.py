@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lineage.capture.run.gitstate import MOST_LEFT_OUT
 from lineage.capture.run.rules import SOURCE_SUFFIXES, below
 from lineage.errors import LineageError, ReproduceError
 from lineage.model.changes import BlobRef, CodeFacts
@@ -94,13 +95,21 @@ def restore(
     if code.untracked is not None:
         _unpack(_contents(code.untracked, blobs, "untracked source"), folder)
     names = frozenset(_names(folder))
-    left_out = bool((code.model_extra or {}).get("left_out"))
     tracked, untracked = _newer(root, names, ours)
+    doubtful = tuple(name for name in untracked if _may_have_been_there(name, code))
     return Restored(
         root, folder, names, tuple(_changed(root, folder, names)),
-        newer=tuple(tracked if left_out else sorted(tracked + untracked)),
-        doubtful=tuple(untracked) if left_out else (),
+        newer=tuple(sorted({*tracked, *untracked} - set(doubtful))), doubtful=doubtful,
     )  # fmt: skip
+
+
+def _may_have_been_there(name: str, code: CodeFacts) -> bool:
+    """Whether an untracked source file is one that the capture saw and did not keep."""
+    said = code.model_extra or {}
+    if not said.get("left_out"):
+        return False
+    named = said.get("left_out_source")
+    return named is None or name in named or len(named) >= MOST_LEFT_OUT
 
 
 def _git(

@@ -50,7 +50,7 @@ def run(
     return RunFacts(
         RUN,
         RUN,
-        RunStarted(event_at=1, run=REF, **(facts | (started or {}))),  # type: ignore[arg-type]
+        RunStarted(event_at=1, run=REF, **(facts | (started or {}))),
         RunFinished(event_at=2, run=REF, **(ended | (finished or {}))),  # type: ignore[arg-type]
         erased,
     )
