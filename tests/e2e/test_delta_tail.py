@@ -399,15 +399,29 @@ def test_a_backup_put_back_is_a_gap_over_what_was_recorded(tmp_path: Path) -> No
     table = grown(tmp_path / "t", 3)
     shutil.copytree(table, tmp_path / "backup")
     grown(table, 3)
-    tail = tail_of(table)
+    times = iter(range(0, 100, 6))
+    tail = DeltaTail(LocalLog(table), table_ref(table), clock=lambda: next(times))
     drain(tail)
     shutil.rmtree(table)
     (tmp_path / "backup").rename(table)
-    assert gaps(drain(tail)) == [("3", "5", "log-rewritten")]
+    found = poll_until(tail, bool)
+    assert gaps(found) == [("3", "5", "log-rewritten")]
     grown(table, 1)
     captured = drain(tail)
     assert gaps(captured) == []
     assert [change.version for change in commits(captured)] == [3]
+
+
+def test_a_table_that_is_being_deleted_is_no_rewritten_one(tmp_path: Path) -> None:
+    table = grown(tmp_path / "t", 6)
+    tail = tail_of(table)
+    drain(tail)
+    for version in (5, 4, 0):
+        log_file(table, version).unlink()
+        assert drain(tail) == []
+        assert tail.waiting
+    shutil.rmtree(table)
+    assert [type(c.change) for c in drain(tail)] == [ArtifactInvalidated]
 
 
 def test_a_table_that_is_gone_is_invalidated_once(tmp_path: Path) -> None:
@@ -431,6 +445,20 @@ def test_a_mount_that_went_away_is_not_a_table_that_is_gone(tmp_path: Path) -> N
         tail.poll()
     (tmp_path / "elsewhere").rename(tmp_path / "mount")
     assert drain(tail) == []
+
+
+def test_an_empty_mount_point_is_not_a_table_that_is_gone(tmp_path: Path) -> None:
+    """A process that starts before the file system is mounted sees an empty directory."""
+    table = grown(tmp_path / "mount" / "t", 2)
+    tail = tail_of(table)
+    drain(tail)
+    (tmp_path / "mount").rename(tmp_path / "elsewhere")
+    (tmp_path / "mount").mkdir()
+    resumed = DeltaTail(LocalLog(table), table_ref(table), tail.position)
+    with pytest.raises(SourceUnavailableError):
+        resumed.poll()
+    (tmp_path / "mount" / "other").mkdir()
+    assert [type(c.change) for c in drain(resumed)] == [ArtifactInvalidated]
 
 
 def test_a_log_replaced_while_it_is_read_is_not_mixed_with_the_other(tmp_path: Path) -> None:

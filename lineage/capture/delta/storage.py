@@ -61,7 +61,7 @@ class LocalLog(LogStorage):
     def __init__(self, table: Path) -> None:
         self.table = table
         self._folder = table / LOG_FOLDER
-        self._device = _device(table.parent)
+        self._seen: tuple[int | None, int | None] | None = None
 
     @override
     def read(self, name: str) -> bytes | None:
@@ -79,7 +79,9 @@ class LocalLog(LogStorage):
     @override
     def names(self) -> Iterable[str] | None:
         try:
-            return [entry.name for entry in os.scandir(self._folder)]
+            names = [entry.name for entry in os.scandir(self._folder)]
+            self._seen = self._seen or (_device(self.table.parent), _device(self.table))
+            return names
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as fault:
@@ -91,11 +93,14 @@ class LocalLog(LogStorage):
 
     @override
     def gone(self) -> bool:
-        # A parent that is missing too, or on another device than before, is a mount that went away.
-        parent = _device(self.table.parent)
-        if parent is None or self._device not in (None, parent):
+        parent, own = _device(self.table.parent), _device(self.table)
+        if parent is None or self._folder.exists():
             return False
-        return not self._folder.exists()
+        if self._seen is not None:
+            # On another device than before, it is a mount that went away.
+            return self._seen[0] == parent and own in (None, self._seen[1])
+        # Not seen by this process: an empty directory may be a mount point without its mount.
+        return not _is_empty(self.table.parent) and not _is_empty(self.table)
 
 
 def _device(path: Path) -> int | None:
@@ -103,6 +108,10 @@ def _device(path: Path) -> int | None:
         return path.stat().st_dev
     except OSError:
         return None
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_dir() and next(path.iterdir(), None) is None
 
 
 def _stamp(path: Path) -> Stamp | None:

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from lineage.capture.delta.actions import Commit, parse_actions
-from lineage.capture.delta.anchor import Anchor, Fate
+from lineage.capture.delta.anchor import Anchor, Fate, Finding
 from lineage.capture.delta.log import commit_change, event_id_of_commit, overwrites
 from lineage.capture.delta.names import Listing, commit_name, read_listing
 from lineage.capture.delta.position import Position, Torn, digest_of_commit
@@ -86,6 +86,7 @@ class DeltaTail:
         self._listed: tuple[Stamp, float] | None = None
         self._live: set[str] | None = None
         self._suspect: _Suspect | None = None
+        self._doubt: tuple[float, Finding] | None = None
         self._looked: dict[int, Stamp] = {}
 
     @property
@@ -112,8 +113,9 @@ class DeltaTail:
 
     def _poll(self, limit: int) -> list[Captured]:
         out: list[Captured] = []
-        if self.position is not None:
-            self._check(out)
+        self._anchor.begin()
+        if self.position is not None and not self._is_ours(out):
+            return out
         if self.position is None:
             self._begin(out)
         self._anchor.begin()
@@ -126,7 +128,7 @@ class DeltaTail:
     def _forget(self) -> None:
         """Drop what is only remembered of the log; the position is what counts."""
         self._anchor.forget()
-        self._listed, self._live, self._suspect = None, None, None
+        self._listed, self._live, self._suspect, self._doubt = None, None, None, None
         self._looked.clear()
 
     # --- reading on
@@ -289,36 +291,51 @@ class DeltaTail:
 
     # --- 3 and 4 another log, or none
 
-    def _check(self, out: list[Captured]) -> None:
-        """Whether the log is still ours; afterwards the position fits it, or is None."""
+    def _is_ours(self, out: list[Captured]) -> bool:
+        """Whether to read on: afterwards the position fits the log that is there, or is None."""
         at = self._at
         found = self._anchor.check(at)
+        if found.fate in (Fate.SHORTER, Fate.REWRITTEN):
+            return self._is_rewritten(found, out)
+        self._doubt = None
         if found.fate is Fate.UNKNOWN:
             self.waiting = "the log is empty or does not say which table it is"
         elif found.fate is Fate.MISSING:
             if not self._log.gone():
                 raise SourceUnavailableError(
-                    "the table cannot be reached: its directory's parent is gone as well",
-                    hint="check that the file system is mounted",
+                    "the table cannot be reached: its file system seems not to be mounted",
+                    hint="mount it; a table that was dropped is noticed by itself",
                 )
             self._end(self._now(), out)
         elif found.fate is Fate.ANOTHER:
             self._end(first_event_at(self._log, found.listing, self._now()) - 1, out)
-        elif found.fate is Fate.SHORTER:
-            latest = found.listing.latest or 0
-            out.append(self._rewritten(latest + 1, at.version))
-            self._stand_at(latest)
-        elif found.fate is Fate.REWRITTEN:
-            out.append(self._rewritten(0, at.version))  # from where on is not known
-            self._stand_at(at.version)
+        return True
+
+    def _is_rewritten(self, found: Finding, out: list[Captured]) -> bool:
+        """Commits we had are gone or different; a table that is being deleted looks so for a while.
+
+        True once it has looked the same for longer than our patience, and was recorded.
+        """
+        at, latest = self._at, found.listing.latest or 0
+        since, before = self._doubt or (self._clock(), found)
+        self._doubt = (since, found) if before == found else (self._clock(), found)
+        if self._clock() - self._doubt[0] < self._patience:
+            self.waiting = f"the log is not what it was up to version {at.version}"
+            self._anchor.loosen()
+            return False
+        shorter = found.fate is Fate.SHORTER
+        # Where a history begins to differ is not known, where it ends is.
+        first = latest + 1 if shorter else 0
+        when = self._now()
+        out.append(self._report.rewritten(at.table_id, first, at.version, at=when))
+        self._stand_at(latest if shorter else at.version)
+        self._doubt = None
+        return True
 
     def _end(self, event_at: int, out: list[Captured]) -> None:
         out.append(self._report.ended(self._at.table_id, self._at.version, at=event_at))
         self._forget()
         self.position = None
-
-    def _rewritten(self, first: int, last: int) -> Captured:
-        return self._report.rewritten(self._at.table_id, first, last, at=self._now())
 
     def _stand_at(self, version: int) -> None:
         raw = self._log.read(commit_name(version))
