@@ -37,8 +37,8 @@ def commands_page() -> str:
         "| 75 | the store is being served already |",
         "| 77 | the store is read-only |",
         "",
-        "`lineage run` exits as the command it ran. `lineage check` exits 0 for REPRODUCIBLE, 1 for",
-        "DEGRADED, 2 for LOST and ERASED. `lineage gate` exits 2 for any error.",
+        "`lineage run` exits as the command it ran. `lineage check` exits 0 for REPRODUCIBLE,",
+        "1 for DEGRADED, 2 for LOST and ERASED. `lineage gate` exits 2 for any error.",
         "",
     ]
     context = click.Context(main, info_name="lineage")
