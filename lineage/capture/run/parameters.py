@@ -13,9 +13,10 @@ __all__ = ["VARIABLES", "parameters", "variables"]
 
 VARIABLES = (
     "CONDA_DEFAULT_ENV", "CONDA_PREFIX", "CUBLAS_WORKSPACE_CONFIG", "CUDA_*", "GOMP_*", "HIP_*",
-    "JAX_*", "KMP_*", "LANG", "LC_ALL", "LOCAL_RANK", "MALLOC_*", "MKL_*", "NCCL_*", "NODE_RANK",
-    "NUMBA_*", "NUMEXPR_*", "NVIDIA_VISIBLE_DEVICES", "OMP_*", "OPENBLAS_*", "POLARS_MAX_THREADS",
-    "PYTHONHASHSEED", "PYTHONOPTIMIZE", "PYTORCH_*", "RANK", "RAYON_NUM_THREADS", "ROCR_*",
+    "JAX_*", "KMP_*", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LOCAL_RANK", "MALLOC_*", "MKL_*",
+    "NCCL_*", "NODE_RANK", "NUMBA_*", "NUMEXPR_*", "NVIDIA_VISIBLE_DEVICES", "OMP_*", "OPENBLAS_*",
+    "PATH", "POLARS_MAX_THREADS", "PYTHONHASHSEED", "PYTHONOPTIMIZE", "PYTHONPATH", "PYTHONUTF8",
+    "PYTORCH_*", "RANK", "RAYON_NUM_THREADS", "ROCR_*",
     "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID", "SLURM_CLUSTER_NAME", "SLURM_CPUS_PER_TASK",
     "SLURM_JOB_ID", "SLURM_JOB_NAME", "SLURM_JOB_PARTITION", "SLURM_NNODES", "SLURM_NTASKS",
     "SLURM_PROCID", "SLURM_RESTART_COUNT", "SLURM_STEP_ID", "TF_CPP_*", "TF_CUDNN_*",
@@ -23,7 +24,8 @@ VARIABLES = (
     "TOKENIZERS_PARALLELISM", "TORCH_*", "TZ", "VECLIB_*", "VIRTUAL_ENV", "WORLD_SIZE",
     "XLA_FLAGS",
 )  # fmt: skip
-"""Variables that change what a job computes or where. ``LINEAGE_VARIABLES`` adds to them."""
+"""Variables that change what a job computes or where, and where it finds its programs and modules:
+without those it does not run again. ``LINEAGE_VARIABLES`` adds to them."""
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}\Z")
 _REAL = re.compile(r"[+-]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][+-]?[0-9]{1,3})?\Z")
