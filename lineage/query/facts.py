@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from lineage.model.ids import ARTIFACT, PERSON, RUN, SCOPE, artifact_of, number_of_token, parse_id
@@ -16,6 +17,7 @@ __all__ = ["UNKNOWN_KIND", "kind_of", "name_of", "short_token", "value_of"]
 UNKNOWN_KIND = "dataset"
 """Kind of an artifact that nobody has described: OpenLineage's word for anything with a name."""
 
+_parsed = lru_cache(maxsize=8192)(parse_id)
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-")
 _HEX = re.compile(r"[0-9a-f]{16,}\Z")
 _SHORT_HEX = 12
@@ -29,7 +31,7 @@ def value_of(attributes: Mapping[str, Attribute], name: str, default: Any = None
 
 def kind_of(node: str, artifact: Mapping[str, Attribute]) -> str:
     """The kind of a node: its class, or for artifacts and versions what ``artifact`` shows."""
-    parsed = parse_id(node)
+    parsed = _parsed(node)
     if parsed.cls != ARTIFACT:
         return parsed.cls
     said = value_of(artifact, "kind")
@@ -38,7 +40,7 @@ def kind_of(node: str, artifact: Mapping[str, Attribute]) -> str:
 
 def name_of(node: str, kind: str, attributes: Mapping[str, Attribute]) -> str:
     """The name people see, with the number of a version where it has one (``features/tx@12``)."""
-    parsed = parse_id(node)
+    parsed = _parsed(node)
     if parsed.cls == RUN:
         return f"{display_name(parsed.texts[1], None)} {_short(parsed.texts[2])}"
     if parsed.cls == PERSON:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from lineage.model.envelope import Actor, commitment_of
 from lineage.model.ids import artifact_id, file_token, run_id
 from lineage.query.graphql import limits
 from lineage.query.graphql.context import Context
+from lineage.query.graphql.fast import FastExecutor
 from lineage.query.graphql.links import Relation
 from lineage.query.graphql.schema import execute, printed
 from lineage.record.interpret import interpret
@@ -969,6 +971,75 @@ def test_who_owns_a_page_of_artifacts_is_read_at_once(world: World) -> None:
     world.add([consumer(n) for n in range(40)])
     # Claims are read by what they are about; there are no more of them now.
     assert len(reads_of(world, query)) <= few + 2
+
+
+FRAGMENTS = "fragment a on Node { id } fragment b on Artifact { id displayName }"
+PLAIN = [
+    ("{ nodes(ids: $ids) { __typename id again: displayName kind } }", 2),
+    ("{ artifacts { edges { cursor node { __typename id kind } } totalCount } }", 0),
+    ("{ artifacts { edges { node { ...a ...b } } } } " + FRAGMENTS, 0),
+    ("{ runs { edges { node { id displayName @include(if: $yes) kind @skip(if: $yes) } } } }", 0),
+    ('{ lineage(id: "model:churn") { nodes { depth node { id ... on Run { kind } } } } }', 0),
+    ('{ lineage(id: "model:churn") { edges { up down type carries at method } } }', 0),
+    ("{ ownership { edges { node { id status claims { source since until claimedBy } } } } }", 0),
+    ("{ artifacts { edges { node { id namespace versions(first: 2) { totalCount } } } } }", 0),
+    ("{ nodes(ids: $ids) { id attributes { name value method since } } }", 2),
+]
+
+
+@pytest.mark.parametrize(("query", "errors"), PLAIN)
+def test_the_short_way_and_the_normal_way_give_the_same(
+    shared: World, query: str, errors: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[bool] = []
+    compiled = FastExecutor._compiled
+
+    def counted(self: FastExecutor, kind: Any, details: Any) -> Any:
+        taken.append(True)
+        return compiled(self, kind, details)
+
+    def unusual(*_: Any) -> Any:
+        raise NotImplementedError
+
+    declared = [text for text in ("$ids: [ID!]!", "$yes: Boolean!") if text[:4] in query]
+    full = f"query({', '.join(declared)}) {query}" if declared else query
+    variables = {"ids": [TX, "nothing", TRAIN, "model:nothing"], "yes": True}
+    monkeypatch.setattr(FastExecutor, "_compiled", counted)
+    short = asked(shared, full, **variables)
+    assert taken
+    monkeypatch.setattr(FastExecutor, "_compiled", unusual)
+    normal = asked(shared, full, **variables)
+    assert short == normal
+    assert len(short.get("errors", ())) == errors
+    assert short["data"] is not None
+
+
+def test_a_null_where_none_may_be_is_told_as_the_normal_way_does(
+    shared: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nameless(*_: Any) -> None:
+        return None
+
+    monkeypatch.setattr("lineage.query.batch.Batch.name", nameless)
+    body = asked(shared, "{ artifacts { edges { node { id displayName } } } }")
+    assert body["data"] is None
+    (error,) = body["errors"]
+    assert error["path"] == ["artifacts", "edges", 0, "node", "displayName"]
+
+
+HOWTO = (Path(__file__).parents[2] / "docs" / "howto" / "ask.md").read_text(encoding="utf-8")
+
+
+def test_the_queries_in_the_guide_are_answered(world: World) -> None:
+    documents = [part.partition("```")[0] for part in HOWTO.split("```graphql")[1:]]
+    assert len(documents) >= 3
+    for document in documents:
+        names = re.findall(r"^(?:query|mutation) (\w+)", document, re.MULTILINE)
+        for name in names or [None]:
+            context = Context(world.store, ACTOR, world.recorder.record, clock=world.tick)
+            body = execute(context, document, {"model": "model:churn"}, name).body
+            assert "errors" not in body, body
+    assert world.store.head().seq == 21
 
 
 def test_a_mutation_is_by_whoever_asks(world: World) -> None:

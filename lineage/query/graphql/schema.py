@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from lineage.query.graphql import agents, artifacts, runs
 from lineage.query.graphql.context import Context
+from lineage.query.graphql.fast import FastExecutor
 from lineage.query.graphql.faults import present
 from lineage.query.graphql.limits import EXTENSIONS
 from lineage.query.graphql.mutations import Mutation
@@ -51,6 +52,7 @@ def schema() -> strawberry.Schema:
             agents.Scope,
         ],
         extensions=EXTENSIONS,
+        execution_context_class=FastExecutor,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
 
