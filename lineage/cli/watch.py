@@ -14,7 +14,7 @@ import click
 
 from lineage.capture.deliver import HttpSink, Sink
 from lineage.capture.delta.follow import Follower, Step
-from lineage.capture.delta.log import event_id_of_commit
+from lineage.capture.delta.log import event_id_of_commit, source_of
 from lineage.capture.delta.position import CursorFile, Position
 from lineage.capture.delta.storage import LocalLog, local_path, table_ref
 from lineage.capture.delta.tail import DeltaTail
@@ -59,10 +59,13 @@ def delta(*, path: str, once: bool, interval: float, from_start: bool, as_json: 
     ref = table_ref(table)
     log = LocalLog(table)
     with _target(settings) as target, _stopped_by_signals() as stop:
-        tail = DeltaTail(log, ref, patience=_PATIENCE_ONCE if once else _PATIENCE)
+        tail = DeltaTail(
+            log, ref, patience=_PATIENCE_ONCE if once else _PATIENCE,
+            recorded=lambda event_id: target.has(source_of(ref), event_id),
+        )  # fmt: skip
         cursor = CursorFile(settings.home / "cursors", tail.source, target.name)
         if not from_start:
-            tail.position = target.trusted(tail.source, cursor.load())
+            tail.position = _trusted(target, tail.source, cursor.load())
         spool = Spool(settings.spool)
         follower = Follower(
             tail, target.sink, save=cursor.save,
@@ -243,25 +246,37 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass(frozen=True)
 class _Target:
-    """A sink, a name for its cursor, and whether a position fits what it has recorded."""
+    """Where changes go: a name for its cursors, and whether it is known to have an event.
+
+    A service is not asked: ``asked`` says so, and its cursors are believed.
+    """
 
     name: str
     sink: Sink
-    trusted: Callable[[str, Position | None], Position | None]
+    has: Callable[[str, str], bool]
+    asked: bool
 
 
 @contextmanager
 def _target(settings: Settings) -> Iterator[_Target]:
     if settings.url:
         sink = HttpSink(settings.url, token=settings.token)
-        yield _Target(settings.url, sink, lambda _source, position: position)
+        yield _Target(settings.url, sink, lambda _source, _event_id: False, asked=False)
         return
     with workspace(settings=settings) as opened:
-        yield _Target(
-            str(settings.store_path.absolute()),
-            _into(opened),
-            lambda source, position: _known_to(opened, source, position),
-        )
+
+        def has(source: str, event_id: str) -> bool:
+            return opened.store.find(source, event_id) is not None
+
+        yield _Target(str(settings.store_path.absolute()), _into(opened), has, asked=True)
+
+
+def _trusted(target: _Target, source: str, position: Position | None) -> Position | None:
+    """A cursor that the store does not bear out (another store, a restored one) is not followed."""
+    if position is None or not target.asked:
+        return position
+    event_id = event_id_of_commit(position.table_id, position.version)
+    return position if target.has(source, event_id) else None
 
 
 def _into(opened: Workspace) -> Sink:
@@ -273,14 +288,6 @@ def _into(opened: Workspace) -> Sink:
         opened.recorder.record(incoming, opened.actor)
 
     return sink
-
-
-def _known_to(opened: Workspace, source: str, position: Position | None) -> Position | None:
-    """A cursor that the store does not bear out (another store, a restored one) is not followed."""
-    if position is None:
-        return None
-    event_id = event_id_of_commit(position.table_id, position.version)
-    return position if opened.store.find(source, event_id) is not None else None
 
 
 def _set_aside(spool: Spool, item: Item, fault: InputError) -> None:

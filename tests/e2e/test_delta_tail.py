@@ -309,6 +309,22 @@ def test_a_gap_that_opens_before_us_while_we_follow(tmp_path: Path) -> None:
     assert [change.version for change in commits(captured)] == [7, 8]
 
 
+def test_what_was_recorded_before_is_no_gap(tmp_path: Path) -> None:
+    """A lost cursor, or --from-start, on a log that has been cleaned since."""
+    table = grown(tmp_path / "t", 8)
+    known = {captured.event_id for captured in drain(tail_of(table))}
+    DeltaTable(table, version=6).create_checkpoint()
+    for version in range(6):
+        log_file(table, version).unlink()
+    again = DeltaTail(LocalLog(table), table_ref(table), recorded=known.__contains__)
+    assert gaps(drain(again)) == []
+    known -= {f"{id_of(table)}.{version:020d}" for version in (2, 3)}
+    again = DeltaTail(LocalLog(table), table_ref(table), recorded=known.__contains__)
+    captured = drain(again)
+    assert gaps(captured) == [("2", "3", "log-cleaned")]
+    assert [change.version for change in commits(captured)] == [6, 7]
+
+
 def test_a_hole_in_the_middle_of_a_log_is_a_gap(tmp_path: Path) -> None:
     table = grown(tmp_path / "t", 6)
     log_file(table, 2).unlink()

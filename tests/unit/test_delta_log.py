@@ -263,6 +263,17 @@ def test_a_commit_of_very_many_files_is_recorded_without_them() -> None:
     assert parse(info("WRITE"), *(add(f"f{n}") for n in range(MAX_FILES))).files_known
 
 
+def test_what_is_too_large_for_an_entry_is_left_out() -> None:
+    long = parse(info("WRITE"), *(add(f"{n}{'x' * 3000}") for n in range(1000)))
+    assert not long.files_known
+    wide = parse(info("WRITE"), {"metaData": {"id": "t1", "schemaString": "x" * 3_000_000}})
+    assert wide.table_schema == ""
+    assert wide.parameters["commit"]["schema_characters"] == 3_000_000
+    wordy = parse(info("MERGE", {f"p{n}": "y" * 5000 for n in range(100)}, txnId="t"))
+    assert wordy.parameters["commit"]["txn_id"] == "t"
+    assert all(len(encode_change(change)) < 100_000 for change in (long, wide, wordy))
+
+
 def test_what_cannot_be_encoded_is_replaced_or_cut() -> None:
     change = parse(
         info("WRITE", {"predicate": "x" * 100_000, "deep": "[" * 50 + "]" * 50,
@@ -333,3 +344,5 @@ def test_only_mounted_tables_are_opened(tmp_path: Path) -> None:
     assert table_ref(local_path(tmp_path / "link")).name == str(tmp_path / "real")
     with pytest.raises(UnsupportedError):
         local_path("s3://lake/tx")
+    with pytest.raises(UnsupportedError, match="cannot be recorded"):
+        table_ref(Path("/lake/\udcff"))

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from lineage.capture.delta.actions import Commit, DataFile, parse_actions
 from lineage.capture.delta.parameters import plain, plain_mapping, scrubbed, text
 from lineage.errors import TornCommitError
+from lineage.model.canonical import canonical
 from lineage.model.changes import ArtifactRef, FileAdd, RunRef, TableCommitted
 
 __all__ = [
@@ -32,6 +33,13 @@ __all__ = [
 
 MAX_FILES = 10_000
 """Commits of more paths than this are recorded without them (``files_known`` False)."""
+
+MAX_PATHS = 2 << 20
+"""And so are commits whose paths have more characters than this, all together."""
+MAX_SCHEMA = 1 << 21
+"""A schema of more characters is left out: its size is told instead."""
+MAX_PARAMETERS = 1 << 17
+"""Parameters of more bytes are left out but for what identifies the commit."""
 
 RUN_KEY = "lineage.run"
 """Key of commit metadata by which a writer names its run: JSON of namespace, job, run_id."""
@@ -86,7 +94,8 @@ def commit_change(
             hint="the first commit of the log is missing or cut off, and no checkpoint tells",
         )
     event_at, told_by = event_time(info, modified_at)
-    files_known = len(commit.added) + len(commit.removed) <= MAX_FILES
+    schema = metadata.schema if metadata else ""
+    files_known = _can_list(commit)
     try:
         return TableCommitted(
             event_at=event_at,
@@ -102,7 +111,7 @@ def commit_change(
             added=[_file(file) for file in commit.added] if files_known else [],
             removed=[text(path) for path in commit.removed] if files_known else [],
             files_known=files_known,
-            table_schema=metadata.schema if metadata else "",
+            table_schema=schema if len(schema) <= MAX_SCHEMA else "",
             engine=scrubbed(str(info.get("engineInfo") or info.get("clientVersion") or "")),
             metrics=plain_mapping(info.get("operationMetrics")),
             parameters=_parameters(commit, told_by),
@@ -142,6 +151,13 @@ def overwrites(info: Mapping[str, Any]) -> bool:
     if str(said.get("isDynamicPartitionOverwrite")).lower() == "true":
         return False
     return said.get("predicate") in _EVERYTHING and said.get("replaceWhere") in _EVERYTHING
+
+
+def _can_list(commit: Commit) -> bool:
+    count = len(commit.added) + len(commit.removed)
+    if count > MAX_FILES:
+        return False
+    return sum(map(len, commit.removed)) + sum(len(f.path) for f in commit.added) <= MAX_PATHS
 
 
 def _carries(commit: Commit, live: Collection[str] | None) -> bool:
@@ -198,7 +214,14 @@ def _parameters(commit: Commit, told_by: str) -> dict[str, Any]:
         "reader_features": list(commit.features or ()),
     }
     kept = {name: value for name, value in facts.items() if value not in (None, [], {}, "")}
-    return {**plain_mapping(info.get("operationParameters")), "commit": kept}
+    if metadata and len(metadata.schema) > MAX_SCHEMA:
+        kept["schema_characters"] = len(metadata.schema)
+    whole = {**plain_mapping(info.get("operationParameters")), "commit": kept}
+    size = len(canonical(whole))
+    if size <= MAX_PARAMETERS:
+        return whole
+    few = {name: value for name, value in kept.items() if isinstance(value, (str, int, bool))}
+    return {"commit": {**few, "parameters_bytes": size}}
 
 
 def _said(info: Mapping[str, Any], name: str) -> str:

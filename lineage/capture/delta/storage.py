@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from pydantic import ValidationError
 from typing_extensions import override
 
 from lineage.errors import SourceUnavailableError, UnsupportedError
@@ -150,6 +151,15 @@ def local_path(table: str | Path) -> Path:
 
 
 def table_ref(table: Path) -> ArtifactRef:
-    """The name of a local table: namespace ``file``, its real absolute path."""
+    """The name of a local table: namespace ``file``, its real absolute path.
+
+    Raises ``UnsupportedError`` for a path that is not text.
+    """
     namespace, name = normalise(FILE, os.fspath(table))
-    return ArtifactRef(namespace=namespace, name=name)
+    try:
+        return ArtifactRef(namespace=namespace, name=name)
+    except ValidationError as fault:
+        raise UnsupportedError(
+            f"a path that cannot be recorded: {os.fspath(table)!r}",
+            hint="names have to be UTF-8; rename the directory, or reach it by another path",
+        ) from fault

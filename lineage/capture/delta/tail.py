@@ -61,7 +61,8 @@ class DeltaTail:
 
     Persist the position only once what was returned is recorded. ``patience`` is how many seconds
     (of ``clock``) a commit may stay unreadable before it counts as torn; ``now`` is UTC
-    microseconds. ``waiting`` says for a person what the tail is waiting for, or is empty.
+    microseconds; ``recorded`` tells by its event id whether a commit was recorded before, so that
+    one which was is no gap. ``waiting`` says for a person what is waited for, or is empty.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class DeltaTail:
         position: Position | None = None,
         *,
         patience: float = 5.0,
+        recorded: Callable[[str], bool] = lambda _: False,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], int] = _now,
     ) -> None:
@@ -81,6 +83,7 @@ class DeltaTail:
         self._report = Reports(table)
         self._anchor = Anchor(log)
         self._patience = patience
+        self._recorded = recorded
         self._clock = clock
         self._now = now
         self._listed: tuple[Stamp, float] | None = None
@@ -221,9 +224,14 @@ class DeltaTail:
         at = self._at
         known = id_after_gap(self._log, listing, first, last + 1)
         table_id = known or at.table_id
-        when = self._time_of(last + 1)
-        out.append(self._report.lost(table_id, first, last, at=when, cleaned=bool(known)))
+        lost = [v for v in range(first, last + 1) if not self._was_recorded(at.table_id, v)]
+        if lost:
+            when, cleaned = self._time_of(last + 1), bool(known)
+            out.append(self._report.lost(table_id, lost[0], lost[-1], at=when, cleaned=cleaned))
         self._pass_to(Position(last, table_id, at.log_id or table_id, torn=at.torn))
+
+    def _was_recorded(self, table_id: str, version: int) -> bool:
+        return self._recorded(event_id_of_commit(table_id, version))
 
     def _pass_to(self, position: Position) -> None:
         self.position = position
