@@ -22,6 +22,7 @@ __all__ = [
     "Output",
     "Use",
     "Version",
+    "advance",
     "components",
     "derive",
     "fold",
@@ -73,6 +74,23 @@ def value_at(kind: StateType, ops: Sequence[Op], when: int) -> Shown:
         if op.since <= when < op.until:
             shown = step(shown, op)
     return shown
+
+
+def advance(kind: StateType, shown: Shown, op: Op) -> tuple[bool, Shown]:
+    """What shows after one more operation, later in the fold and in valid time than all others.
+
+    ``shown`` is what shows to the end of time before it; None for a run's state: there was nothing.
+    ``(False, None)`` where that is not enough to tell: then every operation has to be folded.
+    """
+    if kind is not StateType.RUN_STATE:
+        return True, _STEPS.get(kind, _last_value)(shown, op)
+    if shown is not None and shown[0] != "RUNNING":
+        return False, None
+    if op.value in TERMINAL:
+        return True, (op.value, op.method)
+    if op.value == "ABANDONED":
+        return True, ("ABANDONED", Method.INFERRED)
+    return True, ("RUNNING", min(op.method, shown[1]) if shown else op.method)
 
 
 def _last_value(_: Shown, op: Op) -> Shown:

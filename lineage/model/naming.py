@@ -12,7 +12,15 @@ from functools import lru_cache
 
 from lineage.model.ids import RUN, SCOPE, parse_id
 
-__all__ = ["FILE", "MODEL_SUFFIXES", "display_name", "kind_of_path", "normalise", "terms_of"]
+__all__ = [
+    "FILE",
+    "MODEL_SUFFIXES",
+    "display_name",
+    "kind_of_path",
+    "normalise",
+    "terms_of",
+    "terms_of_name",
+]
 
 FILE = "file"
 
@@ -91,10 +99,17 @@ def terms_of(node: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     id alone; a version, which is found by its artifact, and a scope pattern have no terms.
     """
     parsed = parse_id(node)
-    if parsed.version is not None or parsed.cls == SCOPE:
+    if parsed.version is not None:
         return (), ()
-    folded = parsed.texts[-1].casefold()
-    if parsed.cls == RUN:
+    return terms_of_name(parsed.cls, parsed.texts[-1])
+
+
+def terms_of_name(cls: str, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The terms of an id without a version by its class and its last part, decoded."""
+    if cls == SCOPE:
+        return (), ()
+    folded = name.casefold()
+    if cls == RUN:
         return (folded,) if folded else (), ()
     last = folded.rstrip("/").rpartition("/")[2]
     stem = posixpath.splitext(last)[0]

@@ -10,26 +10,33 @@ __all__ = ["Rows"]
 
 
 class Rows:
-    """Insertions that nothing has to read yet. Whoever reads a table flushes first."""
+    """Insertions and changes that nothing has to read yet. Whoever reads a table flushes first."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._waiting: dict[str, list[Row]] = {}
+        self._new: dict[str, list[Row]] = {}
+        self._changes: dict[str, list[Row]] = {}
 
     def add(self, sql: str, row: Row) -> None:
-        """Keep one row for ``sql``."""
-        rows = self._waiting.get(sql)
+        """Keep one row for an insertion."""
+        rows = self._new.get(sql)
         if rows is None:
-            self._waiting[sql] = [row]
+            self._new[sql] = [row]
         else:
             rows.append(row)
 
+    def change(self, sql: str, row: Row) -> None:
+        """Keep one row for an update of a row that may itself still wait."""
+        self._changes.setdefault(sql, []).append(row)
+
     def flush(self) -> None:
-        """Write everything that waits."""
-        waiting, self._waiting = self._waiting, {}
-        for sql, rows in waiting.items():
-            self._connection.executemany(sql, rows)
+        """Write everything that waits, insertions first."""
+        for waiting in (self._new, self._changes):
+            for sql, rows in waiting.items():
+                self._connection.executemany(sql, rows)
+            waiting.clear()
 
     def clear(self) -> None:
         """Forget everything: the transaction was rolled back."""
-        self._waiting = {}
+        self._new.clear()
+        self._changes.clear()

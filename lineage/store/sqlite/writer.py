@@ -56,12 +56,13 @@ class Writer:
         self._seq, self._recorded_at = seq, at
         self._frontier = Frontier.of_bytes(frontier)
         self._names.begin(foreign=foreign)
-        self._claims.begin(edges, states)
+        self._claims.begin(edges, states, foreign=foreign)
         sql = "SELECT EXISTS(SELECT 1 FROM retraction) OR EXISTS(SELECT 1 FROM redaction)"
         self._reached_back = bool(rows_of(self._connection, sql)[0][0])
 
     def finish(self) -> None:
         """Write what waits, and the new head."""
+        self._names.flush()
         self._rows.flush()
         self._connection.execute(
             "UPDATE head SET seq = ?, recorded_at = ?, frontier = ?, edges = ?, states = ?",
@@ -75,6 +76,7 @@ class Writer:
         """The transaction was rolled back: forget what it had numbered."""
         self._rows.clear()
         self._names.clear()
+        self._claims.clear()
         self._seq = -1
 
     # --- one entry
@@ -119,7 +121,7 @@ class Writer:
         return self._names.word(ref.source), pack_event_id(ref.event_id)
 
     def _apply(self, ref: EntryRef, seq: int, claims: Claims) -> None:
-        self._claims.know(claims, seq)
+        self._claims.know(claims.nodes(), seq)
         for target in claims.retracts:
             self._retract(target, seq)
         dead = self._reached_back and self._retracted(ref) is not None
