@@ -10,6 +10,7 @@ import errno
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from lineage.settings import Settings
 
 __all__ = ["run"]
+
+_ABANDONED = 30 * 24 * 3600
+"""Seconds after which the log of a run is a leftover: its wrapper was killed."""
 
 
 @click.command(
@@ -86,9 +90,7 @@ class _Prepared:
         self.environ = environment_for(plan, log=str(self.log), inject=str(INJECT), shim=shim)
 
 
-def _prepare(
-    words: list[str], tell: _Teller, *, job: str, parent: str, preload: bool
-) -> _Prepared:
+def _prepare(words: list[str], tell: _Teller, *, job: str, parent: str, preload: bool) -> _Prepared:
     from lineage.capture.run.plan import make_plan
     from lineage.settings import load_settings
 
@@ -152,7 +154,7 @@ def _stand_by(job: Job, prepared: _Prepared, tell: _Teller, *, deliver: bool) ->
     try:
         job.watch()
         watch = _watch(prepared, deliver=deliver)
-        watch.begin()
+        watch.begin(job)
     except Exception as fault:  # noqa: BLE001  # the job runs on
         tell.warn(f"this run is not recorded: {fault}")
     ended = job.wait()
@@ -192,7 +194,7 @@ def _watch(prepared: _Prepared, *, deliver: bool) -> Watch:
             variables=settings.variables,
             hash_limit=settings.hash_limit,
             gaps=tuple(prepared.gaps),
-            prepare=_import_for_delivery if deliver and not settings.url else lambda: None,
+            prepare=lambda: _prepare_the_end(settings, to_store=deliver and not settings.url),
         ),
     )
 
@@ -205,10 +207,16 @@ def _person(settings: Settings) -> tuple[str, str]:
     return local_actor(settings).id, getpass.getuser()
 
 
-def _import_for_delivery() -> None:
-    """While the job runs: what the store needs takes a moment to load."""
-    import lineage.store.sqlite
-    import lineage.wiring  # noqa: F401
+def _prepare_the_end(settings: Settings, *, to_store: bool) -> None:
+    """While the job runs: what takes a moment to load, and what dead wrappers left."""
+    import lineage.capture.run.tablefacts
+
+    if to_store:
+        import lineage.store.sqlite
+        import lineage.wiring  # noqa: F401
+    for log in (settings.home / "runs").glob("*/log"):
+        if time.time() - log.stat().st_mtime > _ABANDONED:
+            _discard(log.parent)
 
 
 def _deliver(settings: Settings, tell: _Teller) -> Delivered | None:

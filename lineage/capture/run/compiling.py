@@ -21,6 +21,14 @@ def compile_shim(source: Path, library: Path) -> None:
     compiler = next((found for name in _COMPILERS if (found := shutil.which(name))), None)
     if compiler is None:
         raise ShimError("there is no C compiler (cc, gcc or clang) on the PATH")
+    try:
+        _compile(compiler, source, library)
+    except ShimError as fault:
+        library.with_suffix(".failed").write_text(str(fault), encoding="utf-8")
+        raise
+
+
+def _compile(compiler: str, source: Path, library: Path) -> None:
     with tempfile.TemporaryDirectory(dir=library.parent, prefix="build-") as scratch:
         built = Path(scratch, library.name)
         done = _quietly(

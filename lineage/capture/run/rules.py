@@ -9,7 +9,8 @@ from __future__ import annotations
 import enum
 import posixpath
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import lru_cache
 
 __all__ = ["MODEL_CACHES", "ROWS", "SOURCE_SUFFIXES", "SYSTEM", "Kind", "Rules"]
 
@@ -95,8 +96,8 @@ class Rules:
     code: tuple[str, ...] = ()
     script: str = ""
     cwd: str = ""
-    prefixes: list[str] = field(default_factory=list)
-    libraries: list[str] = field(default_factory=list)
+    prefixes: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
     _models: tuple[str, ...] = ()
     _caches: tuple[str, ...] = ()
 
@@ -106,13 +107,10 @@ class Rules:
 
     def learn(self, prefixes: Iterable[str], path: Iterable[str]) -> None:
         """An interpreter of the job: its prefixes and ``sys.path``."""
-        for prefix in prefixes:
-            for place in self._environment_of(prefix):
-                if place not in self.prefixes:
-                    self.prefixes.append(place)
-        for entry in path:
-            if entry.startswith("/") and entry not in self.libraries:
-                self.libraries.append(entry)
+        found = [place for prefix in prefixes for place in self._environment_of(prefix)]
+        self.prefixes = tuple(dict.fromkeys((*self.prefixes, *found)))
+        entries = [entry for entry in path if entry.startswith("/")]
+        self.libraries = tuple(dict.fromkeys((*self.libraries, *entries)))
 
     def _environment_of(self, prefix: str) -> list[str]:
         """A virtual environment made in the project's own folder is only its subfolders."""
@@ -152,9 +150,11 @@ class Rules:
         return Kind.DATA
 
 
-def below(path: str, folders: Iterable[str]) -> bool:
+def below(path: str, folders: tuple[str, ...]) -> bool:
     """Whether a path is one of the folders, or inside of one."""
-    return any(
-        path.startswith(folder) and path[len(folder) : len(folder) + 1] in {"", "/"}
-        for folder in folders
-    )
+    return path in folders or path.startswith(_inside(folders))
+
+
+@lru_cache(maxsize=1024)
+def _inside(folders: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{folder}/" for folder in folders)

@@ -13,6 +13,7 @@ import os
 import re
 import stat
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ __all__ = ["SOURCE", "ShimError", "caches", "shim"]
 
 SOURCE = Path(__file__).parent / "inject" / "shim"
 _SEPARATORS = re.compile(r"[\s:$]")
+_DAY = 24 * 3600
 _MACHINES = frozenset({"x86_64", "aarch64", "arm64"})
 
 
@@ -52,6 +54,7 @@ def shim(places: Iterable[Path]) -> Path:
             cache.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not _trusted(cache):
                 continue
+            _check_failed(library.with_suffix(".failed"))
             from lineage.capture.run.compiling import compile_shim
 
             compile_shim(SOURCE / "shim.c", library)
@@ -59,6 +62,17 @@ def shim(places: Iterable[Path]) -> Path:
         except OSError as fault:
             why = f"{cache}: {fault.strerror}"
     raise ShimError(why)
+
+
+def _check_failed(note: Path) -> None:
+    """A compiler that failed is not asked again for a day: every job would wait for it."""
+    try:
+        fresh = time.time() - note.stat().st_mtime < _DAY
+        why = note.read_text(encoding="utf-8", errors="replace") if fresh else ""
+    except FileNotFoundError:
+        return
+    if why:
+        raise ShimError(f"{why} ({note} says so; remove it to try again)")
 
 
 def _key() -> str:

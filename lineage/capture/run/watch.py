@@ -1,8 +1,9 @@
 """Beside the running job: say that it started, follow its records, say how it ended.
 
 1. The start is put into the spool at once: a wrapper that is killed leaves a started run.
-2. In a thread of low priority: git state, then the records as they come; inputs are digested and
-   environments listed while the job runs, so that little is left to do when it ends.
+2. In a thread: git state, then the records as they come; inputs are digested and environments
+   listed while the job runs, so that little is left to do when it ends. (Not at a low priority: a
+   thread cannot raise it again for the end, when somebody waits.)
 3. At the end everything is folded into one finished entry, which goes to the spool with the
    commits of tables.
 
@@ -12,6 +13,7 @@ Whatever fails is a warning and a gap of the run; the finished entry is written 
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -47,7 +49,6 @@ T = TypeVar("T")
 
 _POLL = (0.05, 0.5)
 """Seconds between looks at the log: at first, and later."""
-_NICENESS = 10
 _MOST_NAMED = 20
 
 
@@ -67,7 +68,7 @@ class WatchSettings:
     gaps: tuple[tuple[str, str], ...] = ()
     """Known before the start: (reason, detail)."""
     prepare: Callable[[], None] = lambda: None
-    """Run in the thread when there is nothing better to do: imports for the delivery."""
+    """Run in the thread while the job runs: imports for the end and the delivery."""
 
 
 @dataclass(slots=True)
@@ -111,12 +112,13 @@ class Watch:
         self._ended: tuple[Ended, int] | None = None
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="lineage-watch", daemon=True)
-        self._waiting = 0
+        self._waiting = self._pid = 0
 
     # --- from the main thread
 
-    def begin(self) -> None:
+    def begin(self, job: Job) -> None:
         """Say that the run started, and start to follow it."""
+        self._pid = job.pid
         self._waiting = threading.get_ident()
         for reason, detail in self._settings.gaps:
             self._facts.gap(reason, detail)
@@ -149,11 +151,6 @@ class Watch:
     # --- in the thread
 
     def _work(self) -> None:
-        try:
-            if hasattr(os, "setpriority"):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICENESS)
-        except OSError:
-            pass
         try:
             self._try("following the job", self._follow)
             self._try("finishing", self._finish)
@@ -213,9 +210,12 @@ class Watch:
     def _finish(self) -> None:
         facts = self._facts
         self._try("standard streams", self._streams)
-        for state in list(self._footprint.files.values()):
-            if self._tables.root_of(state.path):
-                del self._footprint.files[state.path]
+        files = self._footprint.files
+        for path in list(files):
+            # A table's first files appear before its log does: now they can be told.
+            kind = self._rules.kind(path)
+            if kind not in {Kind.CODE, Kind.DATA} or self._tables.root_of(path):
+                del files[path]
         self._footprint.settle(_look, self._end_at)
         self._try("code", self._describe_code)
         self._try("environment", self._describe_environments)
@@ -323,8 +323,9 @@ class Watch:
                 looked_at.append(shown(program))
             else:
                 facts.gap(reason, shown(program))
-        if not processes.started:
-            program = self.plan.entry.path or self.plan.command[0]
+        if self._pid not in processes.started:
+            program = shutil.which(self.plan.command[0]) or self.plan.command[0]
+            program = os.path.normpath(os.path.join(self.plan.cwd, program))
             facts.gap(why_unwatched(program), shown(program))
         if looked_at:
             facts.capture["unwatched_harmless"] = looked_at[:_MOST_NAMED]

@@ -187,6 +187,55 @@ def test_without_a_compiler_the_python_hook_goes_on_alone(
     assert "only Python" not in again.err, "it is said once"
 
 
+def test_a_compiler_that_fails_is_not_asked_at_every_run(box: Any) -> None:
+    tools = box.root / "tools"
+    tools.mkdir()
+    compiler = tools / "cc"
+    compiler.write_text(f"#!/bin/sh\necho x >> {box.root}/asked\necho broken >&2\nexit 1\n")
+    compiler.chmod(0o755)
+    environ = {"PATH": f"{tools}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(box.root / "new")}
+    for _ in range(3):
+        ran = box.run("true", environ=environ)
+        assert ran.code == 0
+        assert "broken" in ran.gaps["no-preload"]
+    assert (box.root / "asked").read_text() == "x\n"
+
+
+def test_a_static_shell_is_a_gap_even_if_its_children_are_seen(box: Any) -> None:
+    source = box.write(
+        "start.c",
+        "#include <unistd.h>\n#include <sys/wait.h>\n"
+        'int main(void) { if (!fork()) execl("/bin/true", "true", (char *)0);'
+        " wait(0); return 0; }\n",
+    )
+    program = box.project / "start"
+    done = subprocess.run(["cc", "-static", "-o", program, source], check=False)
+    if done.returncode:
+        pytest.skip("no static C library")
+    ran = box.run("./start")
+    assert ran.gaps == {"static-child": str(program)}
+    assert ran.finished["capture"]["processes"] == 1
+
+
+def test_direct_system_calls_are_seen(box: Any) -> None:
+    box.write("in.txt", "x")
+    ran = box.python(
+        "import ctypes, os, platform\n"
+        "call = ctypes.CDLL(None, use_errno=True).syscall\n"
+        "arm = platform.machine() == 'aarch64'\n"
+        "openat, renameat2 = (56, 276) if arm else (257, 316)\n"
+        "assert call(openat, -100, b'in.txt', 0, 0) > 0\n"
+        "how = (ctypes.c_uint64 * 3)(os.O_CREAT | os.O_WRONLY, 0o644, 0)\n"
+        "assert call(437, -100, b'made.tmp', how, 24) > 0\n"
+        "assert call(renameat2, -100, b'made.tmp', -100, b'made.txt', 0) == 0\n"
+        "assert call(openat, -100, b'missing', 0, 0) == -1\n"
+        "assert ctypes.get_errno() == 2\n"
+    )
+    assert ran.code == 0, ran.err
+    assert set(ran.uses()) == {"in.txt"}
+    assert set(ran.outputs()) == {"made.txt"}
+
+
 def test_the_library_is_kept_and_used_again(box: Any, shim_cache: Path) -> None:
     box.run("true")
     (library,) = (shim_cache / "lineage").glob("*.so")
