@@ -535,6 +535,10 @@ def test_pages_stay_as_they_were_while_data_grows(world: World) -> None:
     edges = [json.dumps(edge) for page in paged for edge in page["edges"]]
     assert sorted(edges) == sorted(map(json.dumps, whole["edges"]))
     assert len(edges) == len(set(edges))
+    seen: set[str] = set()
+    for page in paged:
+        seen |= set(node_ids(page))
+        assert all({edge["up"], edge["down"]} <= seen for edge in page["edges"])
     positions = {page["completeness"]["position"] for page in paged}
     assert positions == {whole["completeness"]["position"]}
     assert [page["completeness"]["truncatedBy"] for page in paged] == [
@@ -984,6 +988,8 @@ PLAIN = [
     ("{ ownership { edges { node { id status claims { source since until claimedBy } } } } }", 0),
     ("{ artifacts { edges { node { id namespace versions(first: 2) { totalCount } } } } }", 0),
     ("{ nodes(ids: $ids) { id attributes { name value method since } } }", 2),
+    ("{ runs { edges { node { id code parameters environment } } } }", 0),
+    ('{ nodes(ids: $ids) { id attribute(name: "kind") { value } } }', 2),
 ]
 
 
