@@ -26,23 +26,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
-from lineage.capture.delta.names import commit_name, read_listing
-from lineage.capture.delta.storage import LOG_FOLDER, LocalLog, local_path
-from lineage.errors import CannotPinError, PinNeedsCopyError, VersionLostError
+from lineage.capture.delta.storage import LOG_FOLDER, local_path
+from lineage.errors import CannotPinError, VersionLostError
+from lineage.reproduce.clone import clone_version, flush_all
 from lineage.reproduce.delta import (
     TableVersion,
     absent_among,
-    files_lost,
     intact_version,
     opened_version,
     recorded_version,
-    table_version,
-    write_checkpoint,
 )
-from lineage.reproduce.place import COPY, HARD_LINK, REFLINK, Method, flush, flush_folder, put
+from lineage.reproduce.place import HARD_LINK, Method, flush_folder
 
 __all__ = [
     "PINS",
@@ -59,7 +56,6 @@ __all__ = [
 
 PINS = ".lineage-pins"
 _FACTS = ".lineage-pin.json"
-_SIDECARS = "_sidecars"
 _UNFINISHED = ".tmp-"
 _REMOVED = ".removed-"
 _ABANDONED = 3600.0
@@ -150,16 +146,13 @@ def pin_version(
     if had is not None:
         return had
     found = intact_version(path, token)
-    _refuse_outside(path, found)
     with _workshop(location, clock) as workshop:
-        maker = _Maker(path, workshop, copy=copy)
-        maker.put_files(found)
-        maker.put_log(found.version)
-        _agree(found, table_version(workshop, found.version), path)
-        _add_checkpoint(workshop, found)
-        pin = maker.facts(token, location, found)
+        made = clone_version(path, found, workshop, copy=copy)
+        pin = Pin(
+            path, token, location, made.method, made.files, made.bytes, made.bytes_copied, new=True
+        )
         (workshop / _FACTS).write_text(_encoded(pin), encoding="utf-8")
-        _flush_all(workshop)
+        flush_all(workshop)
         _give_name(workshop, location, token)
     _prove(location, found)
     return pin
@@ -204,18 +197,6 @@ def _whole(table: Path, location: Path, token: str) -> Pin | None:
     return pin_of(location) or unknown
 
 
-def _refuse_outside(table: Path, found: TableVersion) -> None:
-    """A pin holds what is in the table's own folder; a shallow clone's files are elsewhere."""
-    for name in found.needed():
-        place = PurePosixPath(name)
-        if place.is_absolute() or ".." in place.parts or "://" in name:
-            raise CannotPinError(
-                f"version {found.version} of {table} has files outside of the table: {name}",
-                hint="it is a shallow clone: pin the table it was cloned from",
-                table=str(table),
-            )
-
-
 @contextmanager
 def _workshop(location: Path, clock: Callable[[], float]) -> Iterator[Path]:
     """A folder with a temporary name beside the pin; gone afterwards, whatever happens."""
@@ -224,7 +205,7 @@ def _workshop(location: Path, clock: Callable[[], float]) -> Iterator[Path]:
     try:
         make_folder(folder)
         _sweep(folder, clock)
-        (workshop / LOG_FOLDER).mkdir(parents=True)
+        workshop.mkdir()
         yield workshop
     except OSError as fault:
         what = "there is no space left" if fault.errno == errno.ENOSPC else fault.strerror
@@ -256,115 +237,6 @@ def _sweep(folder: Path, clock: Callable[[], float]) -> None:
                 shutil.rmtree(path, ignore_errors=True)
 
 
-class _Maker:
-    """Puts a version's files and log into a folder, and counts how."""
-
-    def __init__(self, table: Path, workshop: Path, *, copy: bool) -> None:
-        self._table = table
-        self._workshop = workshop
-        self._copy = copy
-        self._methods: set[Method] = set()
-        self._copied = 0
-
-    def put_files(self, found: TableVersion) -> None:
-        """Every file of the version. Raises ``VersionLostError`` when one goes meanwhile."""
-        refused = 0
-        for name in found.needed():
-            target = self._workshop / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                if not self._put(self._table / name, target):
-                    refused += (self._table / name).stat().st_size
-            except FileNotFoundError:
-                missing = absent_among(self._table, found) or [name]
-                raise files_lost(self._table, found, missing) from None
-        if refused:
-            raise PinNeedsCopyError(
-                f"{self._workshop.parent} cannot hold links to {self._table}: a copy would need "
-                f"{refused:,} bytes",
-                hint="say --copy to copy them; links need one file system and, where the system "
-                "protects links, write access to the files",
-                bytes=refused,
-                files=len(found.needed()),
-            )
-
-    def put_log(self, version: int) -> None:
-        """The log up to a version. A file that log retention takes meanwhile is left out."""
-        log = LocalLog(self._table)
-        listing = read_listing(log.names() or ())
-        names = [commit_name(number) for number in listing.commits if number <= version]
-        for checkpoint in listing.checkpoints_upto(version):
-            names += checkpoint.files
-        if any(c.v2 for c in listing.checkpoints_upto(version)):
-            names += self._sidecars()
-        for name in names:
-            target = self._workshop / LOG_FOLDER / name
-            target.parent.mkdir(exist_ok=True)
-            try:
-                # The log is small beside the data: it is copied where it cannot be linked.
-                if not self._put(self._table / LOG_FOLDER / name, target):
-                    shutil.copy2(self._table / LOG_FOLDER / name, target)
-            except FileNotFoundError:
-                continue
-
-    def _sidecars(self) -> list[str]:
-        folder = self._table / LOG_FOLDER / _SIDECARS
-        return [f"{_SIDECARS}/{path.name}" for path in folder.glob("*.parquet")]
-
-    def _put(self, source: Path, target: Path) -> bool:
-        method = put(source, target, copy=self._copy)
-        if method is None:
-            return False
-        self._methods.add(method)
-        if method == COPY:
-            self._copied += target.stat().st_size
-        return True
-
-    def facts(self, token: str, location: Path, found: TableVersion) -> Pin:
-        """What was made."""
-        method: Method = HARD_LINK
-        if self._methods & {REFLINK, COPY}:
-            method = COPY if COPY in self._methods else REFLINK
-        sizes = [(self._workshop / name).stat().st_size for name in found.needed()]
-        return Pin(
-            self._table, token, location, method, len(sizes), sum(sizes), self._copied, new=True
-        )
-
-
-def _agree(wanted: TableVersion, made: TableVersion, table: Path) -> None:
-    same = (wanted.token, wanted.needed()) == (made.token, made.needed())
-    if not same:
-        raise VersionLostError(
-            f"the log of {table} changed while version {wanted.version} was pinned",
-            hint="log retention ran at the same time: try again",
-            table=str(table),
-        )
-
-
-def _add_checkpoint(workshop: Path, found: TableVersion) -> None:
-    """Make the clone open cheaply. One that deltalake cannot write, or not rightly, is left out."""
-    listing = read_listing(LocalLog(workshop).names() or ())
-    if any(c.version == found.version for c in listing.checkpoints):
-        return
-    log = workshop / LOG_FOLDER
-    before = {path.name for path in log.iterdir()}
-    try:
-        write_checkpoint(workshop, found.version)
-        _agree(found, table_version(workshop, found.version), workshop)
-    except VersionLostError:
-        for path in log.iterdir():
-            if path.name not in before:
-                path.unlink()
-
-
-def _flush_all(workshop: Path) -> None:
-    """Engines do not flush what they write: a pin has to outlive a power failure."""
-    for folder, _, names in os.walk(workshop, topdown=False):
-        for name in names:
-            flush(Path(folder, name))
-        flush_folder(Path(folder))
-
-
 def _give_name(workshop: Path, location: Path, token: str) -> None:
     try:
         workshop.rename(location)
@@ -382,8 +254,7 @@ def _give_name(workshop: Path, location: Path, token: str) -> None:
 
 def _prove(location: Path, found: TableVersion) -> None:
     """The pin opens at the same version number, with every file."""
-    made = intact_version(location, found.token)
-    _agree(found, made, location)
+    intact_version(location, found.token)
     try:
         opened = opened_version(location).version()
     except VersionLostError:

@@ -420,7 +420,7 @@ def test_files_that_go_while_a_pin_is_made_are_named(
             DeltaTable(table).vacuum(0, dry_run=False, enforce_retention_duration=False)
         return real_put(source, target, copy=copy)
 
-    monkeypatch.setattr("lineage.reproduce.pin.put", put)
+    monkeypatch.setattr("lineage.reproduce.clone.put", put)
     with pytest.raises(VersionLostError) as caught:
         pin_version(table, token)
     assert caught.value.where["files"] == wanted
@@ -443,7 +443,7 @@ def test_a_log_cleaned_while_a_pin_is_made_does_not_make_a_broken_pin(
         log_file(table, 0).unlink(missing_ok=True)
         return real_put(source, target, copy=copy)
 
-    monkeypatch.setattr("lineage.reproduce.pin.put", put)
+    monkeypatch.setattr("lineage.reproduce.clone.put", put)
     with pytest.raises(VersionLostError):
         pin_version(table, token)
     assert pins_of(table) == []
@@ -452,15 +452,15 @@ def test_a_log_cleaned_while_a_pin_is_made_does_not_make_a_broken_pin(
 KILLED = """
 import sys, os, signal
 from pathlib import Path
-from lineage.reproduce import pin
+from lineage.reproduce import clone, pin
 from lineage.reproduce.delta import table_version
-real, left = pin.put, [int(sys.argv[2])]
+real, left = clone.put, [int(sys.argv[2])]
 def put(source, target, *, copy):
     left[0] -= 1
     if left[0] < 0:
         os.kill(os.getpid(), signal.SIGKILL)
     return real(source, target, copy=copy)
-pin.put = put
+clone.put = put
 pin.pin_version(sys.argv[1], table_version(sys.argv[1], 4).token)
 """
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from lineage.capture.delta.actions import Commit, parse_actions
 from lineage.capture.delta.anchor import Anchor, Fate, Finding
@@ -29,6 +29,7 @@ from lineage.capture.delta.position import Position, Torn, digest_of_commit
 from lineage.capture.delta.reports import Captured, Reports
 from lineage.capture.delta.series import first_event_at, id_after_gap, ids_of
 from lineage.capture.delta.snapshot import replay
+from lineage.capture.delta.steady import Steady
 from lineage.capture.delta.storage import LogStorage, Stamp
 from lineage.errors import LineageError, SourceUnavailableError, TornCommitError
 from lineage.model.changes import ArtifactRef, TableCommitted
@@ -41,15 +42,6 @@ _TRIES = 3
 """How often a batch is read again that turned out to be of two tables."""
 _LIST_EVERY = 30.0
 """Seconds after which the folder is listed even if it looks unchanged."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Suspect:
-    """A commit that could not be read: since when it has looked like this."""
-
-    version: int
-    digest: str
-    since: float
 
 
 def _now() -> int:
@@ -82,14 +74,13 @@ class DeltaTail:
         self._table = table
         self._report = Reports(table)
         self._anchor = Anchor(log)
-        self._patience = patience
         self._recorded = recorded
         self._clock = clock
         self._now = now
         self._listed: tuple[Stamp, float] | None = None
         self._live: set[str] | None = None
-        self._suspect: _Suspect | None = None
-        self._doubt: tuple[float, Finding] | None = None
+        self._unread = Steady(patience, clock)
+        self._changed = Steady(patience, clock)
         self._looked: dict[int, Stamp] = {}
 
     @property
@@ -131,7 +122,9 @@ class DeltaTail:
     def _forget(self) -> None:
         """Drop what is only remembered of the log; the position is what counts."""
         self._anchor.forget()
-        self._listed, self._live, self._suspect, self._doubt = None, None, None, None
+        self._listed, self._live = None, None
+        self._unread.forget()
+        self._changed.forget()
         self._looked.clear()
 
     # --- reading on
@@ -176,7 +169,7 @@ class DeltaTail:
             tuple(torn for torn in at.torn if torn.version != commit.version),
         )
         self._anchor.took(commit.version, stamp)
-        self._suspect = None
+        self._unread.forget()
 
     def _change(
         self, commit: Commit, table_id: str, stamp: Stamp, live: set[str] | None
@@ -236,7 +229,8 @@ class DeltaTail:
     def _pass_to(self, position: Position) -> None:
         self.position = position
         self._anchor.loosen()
-        self._live, self._suspect = None, None
+        self._live = None
+        self._unread.forget()
 
     def _time_of(self, version: int) -> int:
         stamp = self._log.stamp(commit_name(version))
@@ -244,30 +238,23 @@ class DeltaTail:
 
     # --- 2 torn commits
 
-    def _is_settled(self, version: int, raw: bytes) -> bool:
-        """Whether an unreadable commit has looked the same for longer than our patience."""
-        digest = digest_of_commit(raw)
-        seen = self._suspect
-        if seen is None or (seen.version, seen.digest) != (version, digest):
-            self._suspect = seen = _Suspect(version, digest, self._clock())
-        return self._clock() - seen.since >= self._patience
-
     def _is_done(self, version: int, raw: bytes) -> bool:
         """Whether nobody is still writing a commit that can be read."""
         followed = self._log.stamp(commit_name(version + 1)) is not None
-        return followed or self._is_settled(version, raw)
+        return followed or self._unread.for_long((version, digest_of_commit(raw)))
 
     def _torn(self, version: int, raw: bytes, fault: TornCommitError, out: list[Captured]) -> bool:
         """The next commit cannot be read. True: it was passed over; read on."""
         self.waiting = fault.message
-        if not self._is_settled(version, raw):
+        digest = digest_of_commit(raw)
+        if not self._unread.for_long((version, digest)):
             return False
         listing = self._listing() or Listing()
         at = self._at
         table_id = at.table_id or min(ids_of(self._log, listing), default="")
         if not table_id:
             return False
-        torn = Torn(version, digest_of_commit(raw), table_id)
+        torn = Torn(version, digest, table_id)
         if all(told.version != version for told in at.torn):
             out.append(self._report.torn(table_id, version, at=self._time_of(version)))
         kept = (*(told for told in at.torn if told.version != version), torn)
@@ -305,7 +292,7 @@ class DeltaTail:
         found = self._anchor.check(at)
         if found.fate in (Fate.SHORTER, Fate.REWRITTEN):
             return self._is_rewritten(found, out)
-        self._doubt = None
+        self._changed.forget()
         if found.fate is Fate.UNKNOWN:
             self.waiting = "the log is empty or does not say which table it is"
         elif found.fate is Fate.MISSING:
@@ -325,9 +312,7 @@ class DeltaTail:
         True once it has looked the same for longer than our patience, and was recorded.
         """
         at, latest = self._at, found.listing.latest or 0
-        since, before = self._doubt or (self._clock(), found)
-        self._doubt = (since, found) if before == found else (self._clock(), found)
-        if self._clock() - self._doubt[0] < self._patience:
+        if not self._changed.for_long(found):
             self.waiting = f"the log is not what it was up to version {at.version}"
             self._anchor.loosen()
             return False
@@ -337,7 +322,7 @@ class DeltaTail:
         when = self._now()
         out.append(self._report.rewritten(at.table_id, first, at.version, at=when))
         self._stand_at(latest if shorter else at.version)
-        self._doubt = None
+        self._changed.forget()
         return True
 
     def _end(self, event_at: int, out: list[Captured]) -> None:
