@@ -130,7 +130,7 @@ class SqliteStore(Store):
         try:
             connection.execute("BEGIN IMMEDIATE")
             self._writer.begin()
-            receipts = [self._writer.append(entry) for entry in entries]
+            receipts = self._writer.append(entries)
             self._writer.finish()
             connection.execute("COMMIT")
         except BaseException:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 
 import apsw
 
@@ -26,6 +27,10 @@ from lineage.store.sqlite.texts import (
 
 __all__ = ["Writer"]
 
+_TOGETHER = 200
+"""Entries whose names are looked up at once."""
+_HEAD = """SELECT seq, recorded_at, frontier, edges, states,
+  EXISTS(SELECT 1 FROM retraction) OR EXISTS(SELECT 1 FROM redaction) FROM head"""
 _ENTRY = """INSERT INTO entry VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)
 ON CONFLICT(source, event_id) DO NOTHING"""
 
@@ -49,16 +54,13 @@ class Writer:
 
     def begin(self) -> None:
         """Read the head under the lock that the transaction holds."""
-        ((seq, at, frontier, edges, states),) = query(
-            self._connection, "SELECT seq, recorded_at, frontier, edges, states FROM head"
-        )
+        ((seq, at, frontier, edges, states, reached_back),) = query(self._connection, _HEAD)
         foreign = seq != self._seq
         self._seq, self._recorded_at = seq, at
         self._frontier = Frontier.of_bytes(frontier)
+        self._reached_back = bool(reached_back)
         self._names.begin(foreign=foreign)
         self._claims.begin(edges, states, foreign=foreign)
-        sql = "SELECT EXISTS(SELECT 1 FROM retraction) OR EXISTS(SELECT 1 FROM redaction)"
-        self._reached_back = bool(rows_of(self._connection, sql)[0][0])
 
     def finish(self) -> None:
         """Write what waits, and the new head."""
@@ -81,8 +83,17 @@ class Writer:
 
     # --- one entry
 
-    def append(self, entry: NewEntry) -> Receipt:
-        """Append one entry, or say where it is already."""
+    def append(self, entries: Sequence[NewEntry]) -> list[Receipt]:
+        """Append entries in order, or say where they are already."""
+        receipts = []
+        for start in range(0, len(entries), _TOGETHER):
+            some = entries[start : start + _TOGETHER]
+            nodes = [entry.claims.nodes() for entry in some]
+            self._names.prefetch(dict.fromkeys(chain.from_iterable(nodes)))
+            receipts += [self._append(*pair) for pair in zip(some, nodes, strict=True)]
+        return receipts
+
+    def _append(self, entry: NewEntry, nodes: Sequence[str]) -> Receipt:
         ref = EntryRef(entry.source, entry.event_id)
         salt = entry.salt
         if entry.commitment is None:
@@ -93,6 +104,7 @@ class Writer:
         if stub is not None:
             body, salt = stub, None
             claims = self._interpret(entry.kind, entry.v, body)
+            nodes = claims.nodes()
         seq = self._seq + 1
         recorded_at = entry.recorded_at
         if recorded_at is None:
@@ -114,14 +126,14 @@ class Writer:
             return Receipt(rows_of(self._connection, sql, key)[0][0], new=False)
         self._seq, self._recorded_at = seq, recorded_at
         self._frontier.push(leaf)
-        self._apply(ref, seq, claims)
+        self._apply(ref, seq, claims, nodes)
         return Receipt(seq, new=True)
 
     def _key(self, ref: EntryRef) -> tuple[int, str | bytes]:
         return self._names.word(ref.source), pack_event_id(ref.event_id)
 
-    def _apply(self, ref: EntryRef, seq: int, claims: Claims) -> None:
-        self._claims.know(claims.nodes(), seq)
+    def _apply(self, ref: EntryRef, seq: int, claims: Claims, nodes: Sequence[str]) -> None:
+        self._claims.know(nodes, seq)
         for target in claims.retracts:
             self._retract(target, seq)
         dead = self._reached_back and self._retracted(ref) is not None
