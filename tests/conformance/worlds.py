@@ -6,7 +6,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lineage.model.changes import (
+    BlobRef,
     Change,
+    CodeFacts,
+    EnvironmentFacts,
     FileAdd,
     GapFacts,
     MemberAdded,
@@ -103,6 +106,13 @@ def training_changes() -> list[Change]:
         ),
         RunFinished(
             event_at=at + HOUR, run=run, state="COMPLETE", exit_code=0, started_at=at,
+            code=CodeFacts(
+                repository="https://example.test/churn.git", commit="c0ffee" * 6 + "c0ff",
+                branch="main", dirty=True, diff=BlobRef(sha256="d1" * 32, size=321),
+            ),
+            environment=EnvironmentFacts(
+                digest="e4" * 32, interpreter="CPython", version="3.11.7", platform="linux-x86_64"
+            ),
             uses=[
                 Use(namespace="file", name="/lake/features/tx", artifact_kind="table",
                     version=delta_token(2, TABLE_ID), at=at + 1),
