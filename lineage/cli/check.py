@@ -6,6 +6,7 @@ import click
 
 from lineage.cli.context import emit, json_option, workspace
 from lineage.cli.reproducing import (
+    cannot_run,
     find,
     preflight_as_dict,
     print_findings,
@@ -28,7 +29,7 @@ def check(ctx: click.Context, *, name: str, as_json: bool) -> None:
     ID is a run, or what a run made: an id, model:NAME, a path. Nothing is run and nothing changes.
     Exit code: 0 REPRODUCIBLE, 1 DEGRADED, 2 LOST or ERASED.
     """
-    with workspace(read_only=True) as ws, steps() as tell:
+    with workspace(read_only=True) as ws, cannot_run(ctx, as_json=as_json), steps() as tell:
         run = find(ws, name)
         tell("looking at what stands now")
         preflight = rerun.check(run, surroundings(ws))

@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from lineage.cli.context import emit, json_option, show_error, workspace
+from lineage.cli.context import emit, json_option, workspace
 from lineage.cli.reproducing import (
+    cannot_run,
     find,
     preflight_as_dict,
     print_findings,
@@ -17,7 +18,6 @@ from lineage.cli.reproducing import (
     surroundings,
     verdict_line,
 )
-from lineage.errors import IsolationError, ReproduceError
 from lineage.model.changes import ReproductionFinished
 from lineage.reproduce.isolation import MODES
 from lineage.reproduce.rerun import Options, Reproduction
@@ -66,15 +66,9 @@ def reproduce(ctx: click.Context, /, *, name: str, as_json: bool, **given: Any) 
         raise click.UsageError("--rebuild-env downloads packages: add --allow-install")
     record = not given["no_record"]
     with workspace(read_only=not record) as ws:
-        try:
-            with steps() as tell:
-                run = find(ws, name)
-                done = run_again(run, surroundings(ws, tell), _options(ws, given))
-        except IsolationError:
-            raise
-        except ReproduceError as fault:
-            show_error(fault, as_json=as_json)
-            ctx.exit(2)
+        with cannot_run(ctx, as_json=as_json), steps() as tell:
+            run = find(ws, name)
+            done = run_again(run, surroundings(ws, tell), _options(ws, given))
         if record and done.outcome is not None:
             _record(ws, done)
     emit(

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from lineage.cli.context import show_error
+from lineage.errors import IsolationError, ReproduceError
 from lineage.query.names import resolve_name
 from lineage.reproduce.facts import RunFacts, load_run
 from lineage.reproduce.pin import find_pin
@@ -19,7 +21,10 @@ from lineage.settings import Settings
 from lineage.store.contract import View
 from lineage.wiring import Workspace
 
-__all__ = ["find", "preflight_as_dict", "print_findings", "steps", "surroundings", "verdict_line"]
+__all__ = [
+    "cannot_run", "find", "preflight_as_dict", "print_findings", "steps", "surroundings",
+    "verdict_line",
+]  # fmt: skip
 
 _COLOURS = {
     "REPRODUCIBLE": "green", "IDENTICAL": "green", "EQUIVALENT": "green",
@@ -46,6 +51,18 @@ def _ours(settings: Settings) -> tuple[str, ...]:
     paths = (settings.key_path, settings.blobs, settings.spool, settings.dead_letters,
              settings.cache)  # fmt: skip
     return (store, f"{store}-wal", f"{store}-shm", *map(os.path.realpath, paths))
+
+
+@contextmanager
+def cannot_run(ctx: click.Context, *, as_json: bool) -> Iterator[None]:
+    """What cannot be run again is exit code 2: 1 is a verdict. Other errors keep their own."""
+    try:
+        yield
+    except IsolationError:
+        raise
+    except ReproduceError as fault:
+        show_error(fault, as_json=as_json)
+        ctx.exit(2)
 
 
 @contextmanager

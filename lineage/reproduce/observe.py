@@ -14,7 +14,7 @@ from lineage.model.ids import artifact_id
 from lineage.model.naming import FILE
 from lineage.reproduce import code, environment, tables
 from lineage.reproduce.code import CodeSeen, digest_of_file
-from lineage.reproduce.contents import Content, contents_of, is_local
+from lineage.reproduce.contents import DIRECTORY, Content, contents_of, is_local
 from lineage.reproduce.delta import table_version
 from lineage.reproduce.facts import RunFacts
 from lineage.reproduce.preflight import FileSeen, Observed
@@ -48,6 +48,7 @@ def observe(
         code_files=tuple(_file(one, blobs, restored) for one in sources if one.sha256),
         environment=installed,
         hardware=hardware(),
+        unlisted=tuple(one.id for one in inputs if one.kind == DIRECTORY),
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lineage.errors import LineageError
 from lineage.reproduce.code import digest_of_file
-from lineage.reproduce.contents import Content
+from lineage.reproduce.contents import DIRECTORY, Content
 from lineage.reproduce.differences import compare
 from lineage.reproduce.rows import row_difference
 from lineage.reproduce.tables import FindPin, View, look
@@ -53,6 +53,8 @@ class Comparer:
         blank = Compared(output.id, output.path, OutputState.NOT_COMPARED, output.version)
         if output.number is not None:
             return self._table(output, blank)
+        if output.kind == DIRECTORY:
+            return replace(blank, detail="which files were in it is not known any more")
         got = self._written_at(output.path)
         if got is None or not got.is_file():
             return replace(blank, state=OutputState.MISSING)

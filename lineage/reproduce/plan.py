@@ -83,7 +83,7 @@ class Scene:
         """What must not be there at the start: what the run made, and what came later."""
         made = [
             output.path for output in self.outputs
-            if output.operation in {"ADDED", "TMP"} and not below(output.path, self.views)
+            if output.operation in {"ADDED", "TMP"} and not below(output.path, tuple(self.views))
         ]  # fmt: skip
         known = {content.path for content in self.inputs}
         newer = () if self.restored is None else (
@@ -105,18 +105,17 @@ class Scene:
 def variables_of(scene: Scene, host: Host) -> dict[str, str]:
     """The job's variables: those that were recorded, and what every program needs."""
     facts = scene.run.environment
-    interpreter = scene.interpreter or (facts.interpreter if facts else "")
-    first = posixpath.dirname(interpreter)
-    recorded = {
-        name: value for name, value in scene.run.started.variables.items() if value != HIDDEN
-    }
-    return {
+    found = {
         "HOME": host.home,
         "USER": host.user,
         "LOGNAME": host.user,
-        "PATH": f"{first}:{_PATH}" if first else _PATH,
-        **recorded,
+        "PATH": _PATH,
+        **{n: value for n, value in scene.run.started.variables.items() if value != HIDDEN},
     }
+    interpreter = scene.interpreter or (facts.interpreter if facts else "")
+    if interpreter and posixpath.dirname(interpreter) not in found["PATH"].split(":"):
+        found["PATH"] = f"{posixpath.dirname(interpreter)}:{found['PATH']}"
+    return found
 
 
 def make_spec(scene: Scene, host: Host) -> Spec:
@@ -132,7 +131,9 @@ def make_spec(scene: Scene, host: Host) -> Spec:
             Overlay(target, _lowers(target, scene), str(scene.scratch / "written" / str(n)))
             for n, target in enumerate(targets)
         ),
-        folders=tuple(sorted({_parent(output.path) for output in _files(scene)})),
+        folders=tuple(
+            sorted({scene.run.started.cwd, *(_parent(output.path) for output in _files(scene))})
+        ),
         files=tuple((str(place), path) for path, place in sorted(scene.contents.items())),
         hidden=(*scene.ours, *(() if scene.credentials else credentials_of(host))),
         kept=tuple(sorted(_needed(scene))),
@@ -163,7 +164,7 @@ def _written_folders(scene: Scene, host: Host) -> list[str]:
     if scene.restored is not None:
         wanted.add(str(scene.restored.root))
     there = {_existing(path, host) for path in wanted} - {"/", ""}
-    there = {path for path in there if not below(path, scene.views)}
+    there = {path for path in there if not below(path, tuple(scene.views))}
     restored = set() if scene.restored is None else {str(scene.restored.root)}
     return [
         path for path in sorted(there) if path in restored or not _is_covered(path, there, host)

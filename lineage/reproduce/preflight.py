@@ -81,6 +81,8 @@ class Observed:
     code_files: tuple[FileSeen, ...] = ()
     environment: EnvironmentSeen | None = None
     hardware: Mapping[str, Any] = field(default_factory=dict)
+    unlisted: tuple[str, ...] = ()
+    """Ids of folders that were used, whose list of files is gone."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def decide(run: RunFacts, seen: Observed) -> Preflight:
             *_of_uses(run),
             *(finding for table in seen.tables for finding in _of_table(table)),
             *(finding for file in seen.files for finding in _of_file(file, "file")),
+            *(_of_folder(folder) for folder in seen.unlisted),
             *_of_code(run, seen),
             *_of_environment(run, seen.environment),
             *_of_hardware(run, seen.hardware),
@@ -210,6 +213,14 @@ def _of_file(file: FileSeen, what: str) -> Iterator[Finding]:
             Effect.LOST, what, file.id, f"{now}; sha256 {file.recorded[:12]} was used",
             "bring it back from a backup; keep inputs in versioned tables", facts,
         )  # fmt: skip
+
+
+def _of_folder(folder: str) -> Finding:
+    return Finding(
+        Effect.DEGRADED, "file", folder,
+        "which files of it were used is not known any more; they are used as they are now",
+        "blobs are kept beside the store; bring them back from a backup",
+    )  # fmt: skip
 
 
 def _of_code(run: RunFacts, seen: Observed) -> Iterator[Finding]:

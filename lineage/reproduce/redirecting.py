@@ -62,9 +62,9 @@ def make_redirected_spec(scene: Scene, host: Host) -> Spec:
     )  # fmt: skip
     temporary = scene.scratch / "tmp"
     temporary.mkdir(exist_ok=True)
-    variables = {
-        **variables_of(scene, host),
-        "PYTHONPATH": ":".join(first),
+    variables = variables_of(scene, host)
+    variables |= {
+        "PYTHONPATH": ":".join([*first, *filter(None, [variables.get("PYTHONPATH")])]),
         "PYTHONDONTWRITEBYTECODE": "1",
         "LINEAGE_REDIRECT": str(told),
         "TMPDIR": str(temporary),

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lineage.errors import ReproduceError
 from lineage.reproduce.code import Restored
 from lineage.reproduce.facts import RunFacts
 from lineage.reproduce.observe import local_contents
@@ -40,15 +41,24 @@ class Surroundings:
 
 @contextmanager
 def scratch_space(around: Surroundings, *, keep: bool) -> Iterator[Path]:
-    """A new directory for one reproduction, gone at the end unless it is to be kept."""
+    """A new directory for one reproduction, gone at the end unless it is to be kept.
+
+    Raises ``ReproduceError`` where it cannot be made or filled.
+    """
     name = time.strftime("%Y%m%d-%H%M%S-", time.gmtime()) + secrets.token_hex(4)
-    around.scratch.mkdir(parents=True, exist_ok=True)
-    place = around.scratch.resolve() / name
-    place.mkdir(mode=0o700)
+    place = around.scratch.absolute() / name
     try:
+        around.scratch.mkdir(parents=True, exist_ok=True)
+        place = around.scratch.resolve() / name
+        place.mkdir(mode=0o700)
         yield place
+    except OSError as fault:
+        raise ReproduceError(
+            f"the scratch space {place} cannot be used: {fault}",
+            hint="make room, or set LINEAGE_HOME to a directory that can be written",
+        ) from fault
     finally:
-        if not keep:
+        if not keep and place.exists():
             remove(place)
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -514,9 +515,64 @@ def test_without_namespaces_a_compiled_program_is_refused(compiled: Workshop) ->
     assert json.loads(done.stderr)["error"]["code"] == "isolation-unavailable"
 
 
+AS_NOBODY = """
+import json, os, subprocess, sys
+from pathlib import Path
+import pyarrow as pa
+from deltalake import write_deltalake
+
+root = Path(sys.argv[1], "project")
+(root / "models").mkdir(parents=True)
+os.chdir(root)
+rows = pa.table({"id": [1, 2], "amount": [1.0, 2.0]})
+write_deltalake("features/tx", rows)
+Path("job.py").write_text(sys.argv[2])
+lineage = [sys.executable, "-m", "lineage"]
+subprocess.run([*lineage, "run", "--quiet", "--", sys.executable, "job.py"], check=True)
+write_deltalake("features/tx", rows, mode="append")
+answer = subprocess.run(
+    [*lineage, "reproduce", "models/fraud.json", "--json"], stdout=subprocess.PIPE)
+told = json.loads(answer.stdout)
+left = os.listdir(".lineage/reproductions")
+print(told["verdict"], told.get("isolation"), answer.returncode, left)
+print(told, file=sys.stderr)
+"""
+
+
+def test_no_privilege_is_needed_for_any_of_it() -> None:
+    python = shutil.which("python3", path="/usr/bin:/usr/local/bin")
+    if os.getuid() != 0 or python is None:
+        pytest.skip("only root can become somebody else, and needs an interpreter for them")
+    version = subprocess.run([python, "-V"], capture_output=True, text=True, check=True).stdout
+    if version.split()[1].split(".")[:2] != sys.version.split()[0].split(".")[:2]:
+        pytest.skip(f"{python} cannot use our packages")
+    packages = [entry for entry in sys.path if entry.endswith("site-packages")]
+    nobody = 65534
+    with tempfile.TemporaryDirectory() as folder:
+        os.chown(folder, nobody, nobody)
+        done = subprocess.run(
+            [python, "-c", AS_NOBODY, folder, textwrap.dedent(COUNT)],
+            user=nobody, group=nobody, extra_groups=(), capture_output=True, text=True, check=False,
+            cwd="/", env={
+                "PATH": os.defpath, "HOME": folder,
+                "PYTHONPATH": ":".join([str(Path(__file__).parents[2]), *packages]),
+            },
+        )  # fmt: skip
+        assert done.stdout.strip() == "IDENTICAL namespaces 0 []", done.stdout + done.stderr
+
+
 def test_what_no_run_made_is_an_error_with_advice(workshop: Workshop) -> None:
     workshop.run()
     done = workshop.lineage("reproduce", "nothing-like-it", "--json", expect=66)
     assert json.loads(done.stderr)["error"]["code"] == "not-found"
     done = workshop.lineage("check", "table:features/tx", "--json", expect=66)
     assert "lineage run" in json.loads(done.stderr)["error"]["hint"]
+
+
+def test_what_cannot_be_run_is_no_verdict(workshop: Workshop) -> None:
+    workshop.run()
+    home = workshop.root / ".lineage"
+    (home / "reproductions").write_text("in the way")
+    for command in ("check", "reproduce"):
+        done = workshop.lineage(command, "models/fraud.json", "--json", expect=2)
+        assert json.loads(done.stderr)["error"]["code"] == "cannot-reproduce"

@@ -107,10 +107,10 @@ class _Calls:
 
     def open_file(self, original):
         def call(file, mode="r", *args, **options):
-            opener = options.get("opener") or (args[4] if len(args) > 4 else None)
-            if not _is_path(file) or opener is not None:  # an opener comes by `os.open`
+            if not _is_path(file):
                 return original(file, mode, *args, **options)
-            if "x" in mode and self._paths.exists(file):
+            opener = options.get("opener") or (args[5] if len(args) > 5 else None)
+            if "x" in mode and opener is None and self._paths.exists(file):
                 raise _fault(errno.EEXIST, file)
             if set(mode) & set("wax+"):
                 place = self._paths.writing(file, keep="w" not in mode)

@@ -8,15 +8,17 @@ by ``LINEAGE_CONFINED``) other programs may be started, since the kernel watches
 import os
 import sys
 
-from lineage_paths import FREE, within
+from lineage_paths import FREE, resolve, within
 
-_realpath, _readlink = os.path.realpath, os.readlink
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
+# Event -> the arguments that are paths, and whether a link at their end is followed.
 _PATHS = {
-    "os.remove": (0,), "os.mkdir": (0,), "os.rmdir": (0,), "os.truncate": (0,), "os.chmod": (0,),
-    "os.chown": (0,), "os.utime": (0,), "os.setxattr": (0,), "os.removexattr": (0,),
-    "os.rename": (0, 1), "os.link": (0, 1), "os.symlink": (1,), "sqlite3.connect": (0,),
+    "os.remove": ((0,), False), "os.mkdir": ((0,), False), "os.rmdir": ((0,), False),
+    "os.rename": ((0, 1), False), "os.link": ((0, 1), False), "os.symlink": ((1,), False),
+    "os.truncate": ((0,), True), "os.chmod": ((0,), True), "os.chown": ((0,), True),
+    "os.utime": ((0,), True), "os.setxattr": ((0,), True), "os.removexattr": ((0,), True),
+    "sqlite3.connect": ((0,), True),
 }  # fmt: skip
 _PROGRAMS = ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile")
 
@@ -29,8 +31,9 @@ def install(scratch, network, confined):
             if args[2] & _WRITING or (args[1] and set(args[1]) & set("wax+")):
                 _check(scratch, event, args[0])
         elif event in _PATHS:
-            for place in _PATHS[event]:
-                _check(scratch, event, args[place])
+            places, follows = _PATHS[event]
+            for place in places:
+                _check(scratch, event, args[place], follows)
         elif event in ("socket.connect", "socket.sendto", "socket.sendmsg"):
             _check_address(scratch, network, event, args[1])
         elif event == "os.system" and not confined:
@@ -41,10 +44,14 @@ def install(scratch, network, confined):
     sys.addaudithook(hook)
 
 
-def _check(scratch, event, path):
+def _check(scratch, event, path, follows=True):
     if path is None or isinstance(path, int) or path in (b"", "", ":memory:"):
         return
-    real = _realpath(os.fsdecode(path))
+    real = os.path.join(os.getcwd(), os.fsdecode(path)).rstrip("/")
+    if follows:
+        real = resolve(real)
+    else:
+        real = os.path.join(resolve(os.path.dirname(real)), os.path.basename(real))
     if not any(within(real, folder) for folder in (scratch, *FREE)):
         raise _refused(event, real)
 
@@ -52,7 +59,9 @@ def _check(scratch, event, path):
 def _check_address(scratch, network, event, address):
     if network or address is None:
         return
-    if isinstance(address, (str, bytes)) and within(_realpath(os.fsdecode(address)), scratch):
+    if isinstance(address, (str, bytes)) and within(
+        resolve(os.path.join(os.getcwd(), os.fsdecode(address))), scratch
+    ):
         return
     raise _refused(event, address)
 
@@ -68,6 +77,6 @@ def _check_program(event, args):
 
 def _refused(event, what):
     return PermissionError(
-        "%s of %r is refused: this reproduction has no namespaces, so it can isolate what Python "
-        "does in scratch only (docs/errors/isolation-unavailable.md)" % (event, what)
+        "%s of %r is refused: this program is run again, and is to touch nothing real"
+        % (event, what)
     )

@@ -8,14 +8,17 @@ is noted in *gone*.
 Standard library only, Python 3.8 on. Calls of ``os`` here are the originals.
 """
 
+import errno
 import hashlib
 import os
-import shutil
 import stat
 
-_stat, _lstat, _listdir, _makedirs = os.stat, os.lstat, os.listdir, os.makedirs
-_realpath, _open, _close = os.path.realpath, os.open, os.close
-_copy2, _copytree = shutil.copy2, shutil.copytree
+# The originals: by the time these are called, the names in `os` are wrapped.
+_stat, _lstat, _listdir, _mkdir, _unlink = os.stat, os.lstat, os.listdir, os.mkdir, os.unlink
+_readlink, _open, _close, _chmod, _utime = os.readlink, os.open, os.close, os.chmod, os.utime
+_open_file = open
+_CHUNK = 1 << 20
+_MOST_LINKS = 40
 
 FREE = ("/dev", "/proc", "/sys")
 """What has no contents of its own."""
@@ -29,11 +32,63 @@ def _exists(path):
     return True
 
 
+def _is_link(path):
+    try:
+        return stat.S_ISLNK(_lstat(path).st_mode)
+    except OSError:
+        return False
+
+
 def _is_directory(path):
     try:
         return stat.S_ISDIR(_stat(path).st_mode)
     except OSError:
         return False
+
+
+def resolve(path):
+    """The real path of an absolute one; what is not there stays as it is."""
+    done, todo, links = "/", path.split("/")[::-1], 0
+    while todo:
+        part = todo.pop()
+        if part in ("", "."):
+            continue
+        if part == "..":
+            done = os.path.dirname(done)
+            continue
+        place = os.path.join(done, part)
+        try:
+            target = _readlink(place) if stat.S_ISLNK(_lstat(place).st_mode) else None
+        except OSError:
+            target = None
+        if target is None:
+            done = place
+            continue
+        links += 1
+        if links > _MOST_LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+        if target.startswith("/"):
+            done = "/"
+        todo += target.split("/")[::-1]
+    return done
+
+
+def _make_folders(path):
+    if not _is_directory(path):
+        _make_folders(os.path.dirname(path))
+        try:  # noqa: SIM105  # imports as little as can be
+            _mkdir(path)
+        except FileExistsError:  # by a child
+            pass
+
+
+def _copy(source, target):
+    with _open_file(source, "rb") as one, _open_file(target, "wb") as other:
+        for chunk in iter(lambda: one.read(_CHUNK), b""):
+            other.write(chunk)
+    found = _stat(source)
+    _chmod(target, stat.S_IMODE(found.st_mode) | stat.S_IWUSR)
+    _utime(target, ns=(found.st_atime_ns, found.st_mtime_ns))
 
 
 def within(path, folder):
@@ -45,13 +100,13 @@ class Paths:
     """The mapping of one job. All paths are absolute texts."""
 
     def __init__(self, scratch, views, files=None, absent=(), hidden=()):
-        self.scratch = _realpath(scratch)
+        self.scratch = resolve(scratch)
         self._views = sorted(views, key=lambda view: -len(view[0]))
         self._files = dict(files or {})
         self._mirror = os.path.join(self.scratch, "mirror")
         self._gone = os.path.join(self.scratch, "gone")
         for folder in (self._mirror, self._gone):
-            _makedirs(folder, exist_ok=True)
+            _make_folders(folder)
         for path in (*absent, *hidden):
             self.forget(path)
 
@@ -60,8 +115,8 @@ class Paths:
         text = os.path.join(os.getcwd(), os.fsdecode(path))
         head, last = os.path.split(text.rstrip("/") or "/")
         if last in ("", ".", ".."):
-            return _realpath(text)
-        return os.path.join(_realpath(head), last)
+            return resolve(text)
+        return os.path.join(resolve(head), last)
 
     def is_free(self, path):
         """Whether a path is ours to write, or a device."""
@@ -83,7 +138,7 @@ class Paths:
             return path
         parent = os.path.dirname(path)
         if _is_directory(self.reading(parent)):
-            _makedirs(os.path.dirname(there), exist_ok=True)
+            _make_folders(os.path.dirname(there))
         if _exists(there):
             self._own(there, keep)
         elif keep and not self._is_gone(path) and _exists(self._files.get(path, path)):
@@ -147,17 +202,17 @@ class Paths:
 
     def _bring(self, path, there):
         if _is_directory(path):
-            _makedirs(there, exist_ok=True)
+            _make_folders(there)
         else:
-            _copy2(path, there)
+            _copy(path, there)
 
     def _own(self, there, keep):
         """A link to a real file gives way before it is written through."""
-        target = _realpath(there)
-        if not within(target, self.scratch) and os.path.islink(there):
-            os.unlink(there)
+        target = resolve(there)
+        if not within(target, self.scratch) and _is_link(there):
+            _unlink(there)
             if keep:
-                _copy2(target, there)
+                _copy(target, there)
 
     def bring_tree(self, path):
         """Everything that shows below ``path``, copied to where it would be written."""

@@ -32,7 +32,7 @@ _FS_SINCE = (
     (3, _TRUNCATE),
 )
 _OF_FILES = _WRITE_FILE | _TRUNCATE
-_TCP, _TCP_SINCE = 0b11, 4
+_CONNECT_TCP, _TCP_SINCE = 1 << 1, 4
 _SCOPES, _SCOPES_SINCE = 0b11, 6
 _SHARED = ("/dev/null", "/dev/zero", "/dev/full", "/dev/shm")  # noqa: S108
 """What everything may write to. Without /dev/shm Python's multiprocessing has no semaphores."""
@@ -61,7 +61,7 @@ def confine(writable: tuple[str, ...], *, network: bool) -> bool:
     if version < 1:
         return False
     rights = sum(right for since, right in _FS_SINCE if version >= since)
-    tcp = _TCP if version >= _TCP_SINCE and not network else 0
+    tcp = _CONNECT_TCP if version >= _TCP_SINCE and not network else 0
     scopes = _SCOPES if version >= _SCOPES_SINCE and not network else 0
     rules = _create(version, rights, tcp, scopes)
     for path in writable:
