@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,9 +16,9 @@ from lineage.reproduce.delta import (
     table_version,
     write_checkpoint,
 )
-from lineage.reproduce.place import COPY, HARD_LINK, REFLINK, Method, flush, flush_folder, put
+from lineage.reproduce.place import COPY, HARD_LINK, REFLINK, Method, put
 
-__all__ = ["Clone", "clone_version", "flush_all"]
+__all__ = ["Clone", "clone_version"]
 
 _SIDECARS = "_sidecars"
 
@@ -160,11 +159,3 @@ def _add_checkpoint(folder: Path, found: TableVersion) -> None:
         for path in log.iterdir():
             if path.name not in before:
                 path.unlink()
-
-
-def flush_all(folder: Path) -> None:
-    """Have a clone on disk, files and names: engines do not flush what they write."""
-    for place, _, names in os.walk(folder, topdown=False):
-        for name in names:
-            flush(Path(place, name))
-        flush_folder(Path(place))

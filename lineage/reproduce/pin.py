@@ -31,7 +31,7 @@ from typing import Any
 
 from lineage.capture.delta.storage import LOG_FOLDER, local_path
 from lineage.errors import CannotPinError, VersionLostError
-from lineage.reproduce.clone import clone_version, flush_all
+from lineage.reproduce.clone import clone_version
 from lineage.reproduce.delta import (
     TableVersion,
     absent_among,
@@ -39,7 +39,7 @@ from lineage.reproduce.delta import (
     opened_version,
     recorded_version,
 )
-from lineage.reproduce.place import HARD_LINK, Method, flush_folder
+from lineage.reproduce.place import HARD_LINK, Method, flush_folder, flush_tree
 
 __all__ = [
     "PINS",
@@ -152,7 +152,7 @@ def pin_version(
             path, token, location, made.method, made.files, made.bytes, made.bytes_copied, new=True
         )
         (workshop / _FACTS).write_text(_encoded(pin), encoding="utf-8")
-        flush_all(workshop)
+        flush_tree(workshop)  # engines do not flush what they write
         _give_name(workshop, location, token)
     _prove(location, found)
     return pin

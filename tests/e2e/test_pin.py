@@ -250,6 +250,18 @@ def test_without_links_a_copy_is_made_only_when_asked_for(tmp_path: Path, elsewh
     assert rows(pin.location) == wanted
 
 
+def test_a_pin_can_be_flushed_file_by_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system has no `syncfs`."""
+    monkeypatch.setattr("lineage.reproduce.place._sync_file_system", lambda folder: False)
+    flushed: list[int] = []
+    real = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda number: (flushed.append(number), real(number))[1])
+    table = grown(tmp_path / "tx")
+    pin = pin_version(table, token(table, 1))
+    files = [path for path in pin.location.rglob("*") if path.is_file()]
+    assert len(flushed) > len(files)
+
+
 def test_a_folder_that_cannot_be_written_is_an_error_with_advice(tmp_path: Path) -> None:
     table = grown(tmp_path / "lake" / "tx")
     (tmp_path / "lake" / ".lineage-pins").write_text("in the way")
