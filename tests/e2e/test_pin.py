@@ -255,7 +255,12 @@ def test_a_pin_can_be_flushed_file_by_file(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr("lineage.reproduce.place._sync_file_system", lambda folder: False)
     flushed: list[int] = []
     real = os.fsync
-    monkeypatch.setattr(os, "fsync", lambda number: (flushed.append(number), real(number))[1])
+
+    def fsync(number: int) -> None:
+        flushed.append(number)
+        real(number)
+
+    monkeypatch.setattr(os, "fsync", fsync)
     table = grown(tmp_path / "tx")
     pin = pin_version(table, token(table, 1))
     files = [path for path in pin.location.rglob("*") if path.is_file()]
@@ -386,6 +391,39 @@ def test_a_dry_run_names_what_would_be_lost(tmp_path: Path, lineage: Lineage) ->
     assert second["files"] == [path for path, _ in live_files(table, 2)]
     assert all(missing_files(table, version) == [] for version in range(4))
     assert lineage.json("vacuum", table)["files"] == 0  # all within the table's own retention
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("seed", [2, 5, 11])
+def test_a_plan_foretells_exactly_what_is_lost(
+    tmp_path: Path, lineage: Lineage, seed: int, full: bool
+) -> None:
+    table = tmp_path / "features" / "tx"
+    grow(table, seed, 12)
+    lineage.json("watch", "delta", table, "--once")
+    latest = version_of(table)
+    for version in range(latest + 1):
+        lineage.trained(table, version, tmp_path / f"m{version}.joblib")
+    every = {token(table, version) for version in range(latest + 1)}
+    pinned = token(table, latest // 2)
+    pin_version(table, pinned)
+    more = ("--full",) if full else ()
+    plan = lineage.json("vacuum", table, "--retention-hours", "0", *more)
+    foretold = {row["version"].rpartition("@")[2] for row in plan["affected"]}
+    assert foretold
+    lineage.json("vacuum", table, "--retention-hours", "0", "--apply", "--force", *more)
+    assert {one for one in every if lost_reason(table, one)} == foretold
+    readable = set()
+    for one in every:
+        try:
+            available_at(table, one)
+            readable.add(one)
+        except VersionLostError:
+            continue
+    assert readable == every - {
+        row["version"].rpartition("@")[2] for row in plan["affected"] if not row["pin"]
+    }
+    assert pinned in readable
 
 
 def test_a_vacuum_refuses_to_lose_what_a_run_used(tmp_path: Path, lineage: Lineage) -> None:
