@@ -77,9 +77,9 @@ class Batch:
         """The kind of a node: its artifact's where it is a version."""
         return kind_of(node, artifacts_of(self.nodes, node))
 
-    def name(self, node: str) -> str:
-        """The name people see."""
-        return name_of(node, self.kind(node), self.attributes(node))
+    def name(self, node: str, kind: str = "") -> str:
+        """The name people see; ``kind`` is the node's, where that is known."""
+        return name_of(node, kind or self.kind(node), self.attributes(node))
 
     @cached_property
     def ownership(self) -> dict[str, Ownership]:

@@ -151,7 +151,7 @@ def as_node(batch: Batch, node: str) -> Node:
     name = "version" if token_of(node) else class_of(node)
     kind = batch.kind(node)
     return _MAKERS[name](
-        id=strawberry.ID(node), display_name=batch.name(node), kind=kind, batch=batch
+        id=strawberry.ID(node), display_name=batch.name(node, kind), kind=kind, batch=batch
     )
 
 
