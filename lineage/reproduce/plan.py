@@ -137,6 +137,7 @@ def make_spec(scene: Scene, host: Host) -> Spec:
         files=tuple((str(place), path) for path, place in sorted(scene.contents.items())),
         hidden=(*scene.ours, *(() if scene.credentials else credentials_of(host))),
         kept=tuple(sorted(_needed(scene))),
+        written=tuple(one.path for one in _files(scene) if one.operation == "MODIFIED"),
         absent=tuple(dict.fromkeys(scene.absent)),
         network=scene.network,
         stdin=next((use.path for use in scene.inputs if use.hook == "stdin"), ""),

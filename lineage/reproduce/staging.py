@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lineage.capture.run.rules import below
 from lineage.errors import ReproduceError
-from lineage.reproduce.code import Restored
 from lineage.reproduce.facts import RunFacts
 from lineage.reproduce.observe import local_contents
 from lineage.reproduce.plan import Host, Scene, written_at
 from lineage.reproduce.preflight import Observed
 from lineage.reproduce.sandbox.mounts import mount_points
+from lineage.reproduce.sandbox.places import contains
 from lineage.reproduce.sandbox.spec import Spec
 from lineage.reproduce.tables import FindPin, TableSeen, View, make_view
 from lineage.store.blobs import BlobStore
@@ -134,33 +135,42 @@ Mark = tuple[int, int]
 def prepare(spec: Spec, scene: Scene) -> dict[str, Mark]:
     """Make the directories that overlays write to, with the mode that the job is to see.
 
-    The code as it was goes into the one over its work tree, since a layer cannot lie inside of
-    another, and the scratch space may be in the work tree. Returns the marks of outputs that are
-    part of the code: they are there before anything was written.
+    The code as it was goes into those over its work tree, the inner ones first, since a layer
+    cannot lie inside of another, and the scratch space may be in the work tree. Returns the marks
+    of outputs that are there before anything was written.
     """
-    brought: dict[str, Mark] = {}
-    for overlay in spec.overlays:
-        upper = Path(overlay.upper)
-        upper.mkdir(parents=True)
-        (upper / "work").mkdir()
-        data, shown, restored = upper / "data", Path(overlay.target), scene.restored
-        if restored is not None and restored.root == shown:
-            restored.folder.rename(data)
-            brought = dict(_marks_of_outputs(scene, restored, data))
+    for overlay in sorted(spec.overlays, key=lambda one: -len(one.target)):
+        upper, shown = Path(overlay.upper), Path(overlay.target)
+        (upper / "work").mkdir(parents=True)
+        data, code = upper / "data", _code_of(scene, shown)
+        if code is not None and overlay.target not in scene.views:
+            code.rename(data)
         else:
             data.mkdir()
         mode = stat.S_IMODE(shown.stat().st_mode) if shown.is_dir() else 0o755
         data.chmod(mode | 0o700)
-    return brought
+    return dict(_brought(spec))
 
 
-def _marks_of_outputs(scene: Scene, restored: Restored, data: Path) -> Iterator[tuple[str, Mark]]:
-    for output in scene.outputs:
-        path = Path(output.path)
-        if path.is_relative_to(restored.root):
-            name = str(path.relative_to(restored.root))
-            if name in restored.names:
-                yield output.path, _mark(data / name)
+def _brought(spec: Spec) -> Iterator[tuple[str, Mark]]:
+    """Marks of what the job changes: as code brought it, else as a shadow copies it."""
+    points = mount_points() if Path("/proc/self/mountinfo").exists() else []
+    for path in spec.written:
+        place = written_at(spec, path)
+        over = (one.target for one in spec.overlays if below(path, (one.target,)))
+        if place is not None and os.path.lexists(place):
+            yield path, _mark(place)
+        elif os.path.lexists(path) and contains(max(over, key=len, default="/"), points):
+            yield path, _mark(Path(path))
+
+
+def _code_of(scene: Scene, folder: Path) -> Path | None:
+    """Where the restored code of a folder is, if it is in the work tree."""
+    restored = scene.restored
+    if restored is None or not folder.is_relative_to(restored.root):
+        return None
+    there = restored.folder / folder.relative_to(restored.root)
+    return there if there.is_dir() else None
 
 
 def _mark(path: Path) -> Mark:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import zipfile
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
+
+from lineage.settings import load_settings
+from lineage.wiring import open_store
 
 TRAIN = """
     import joblib
@@ -100,6 +105,12 @@ class Workshop:
         answer: dict[str, Any] = json.loads(done.stdout)
         return answer
 
+    def recorded(self, kind: str) -> list[dict[str, Any]]:
+        """Bodies of the entries of a kind."""
+        settings = load_settings({"LINEAGE_HOME": str(self.root / ".lineage")})
+        with closing(open_store(settings, read_only=True)) as store:
+            return [json.loads(entry.body) for entry in store.entries() if entry.kind == kind]
+
     def real(self) -> dict[str, tuple[object, ...]]:
         """Everything real that a job could change: bytes, time, inode and mode of every file."""
         found: dict[str, tuple[object, ...]] = {}
@@ -171,14 +182,14 @@ def test_a_model_is_the_same_bytes_on_the_table_as_it_was(isolated: Workshop) ->
 
 def test_the_verdict_is_recorded_unless_it_is_not_to_be(workshop: Workshop) -> None:
     workshop.run()
-    before = workshop.lineage("ledger", "verify", "--json").stdout
     workshop.reproduce("models/fraud.json", "--no-record")
-    assert workshop.lineage("ledger", "verify", "--json").stdout == before
-    workshop.reproduce("models/fraud.json")
-    after = workshop.lineage("ledger", "verify", "--json").stdout
-    assert after != before
-    seen = workshop.lineage("graphql", "{ nodes(ids: []) { id } }", expect=None)
-    assert seen.returncode == 0, seen.stderr
+    assert workshop.recorded("reproduction.finished") == []
+    done = workshop.reproduce("models/fraud.json")
+    (change,) = workshop.recorded("reproduction.finished")
+    assert change["verdict"] == "IDENTICAL"
+    assert (change["subject"], change["run"]) == (done["subject"], done["run"])
+    assert (change["isolation"], change["preflight"]) == (done["isolation"], "REPRODUCIBLE")
+    assert [output["state"] for output in change["outputs"]] == ["IDENTICAL"]
 
 
 def test_a_vacuum_loses_what_is_not_pinned_and_only_that(isolated: Workshop) -> None:
@@ -262,6 +273,46 @@ import untracked
 from helper import FACTOR
 assert find_spec("newer") is None
 """
+
+
+def wheel(folder: Path, version: str) -> None:
+    """A distribution as an index would have it."""
+    info = f"tinylib-{version}.dist-info"
+    with zipfile.ZipFile(folder / f"tinylib-{version}-py3-none-any.whl", "w") as packed:
+        packed.writestr("tinylib.py", f"VERSION = {version!r}\n")
+        packed.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tinylib\nVersion: {version}\n"
+        )
+        packed.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: t\nRoot-Is-Purelib: true\n"
+            "Tag: py3-none-any\n",
+        )  # fmt: skip
+        packed.writestr(f"{info}/RECORD", "")
+
+
+@pytest.mark.slow
+def test_an_environment_is_built_anew_when_asked_for(with_library: Workshop) -> None:
+    shop = with_library
+    index = shop.root.parent / "index"
+    index.mkdir()
+    wheel(index, "1.0")
+    site = Path(shop.variables["JOB_SITE"])
+    (site / "ours.pth").unlink()
+    shop.variables |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index)}
+    shop.write("job.py", "import tinylib; open('models/v.txt', 'w').write(tinylib.VERSION)\n")
+    shop.commit()
+    shop.run(shop.variables["JOB_PYTHON"], "job.py")
+    library(site, "2.0")
+
+    assert shop.reproduce("models/v.txt", expect=1)["verdict"] == "DIFFERENT"
+    assert shop.lineage("reproduce", "models/v.txt", "--rebuild-env", expect=2).stdout == ""
+    done = shop.reproduce("models/v.txt", "--rebuild-env", "--allow-install")
+    assert done["verdict"] == "IDENTICAL"
+    (index / "tinylib-1.0-py3-none-any.whl").unlink()
+    gone = shop.lineage(
+        "reproduce", "models/v.txt", "--rebuild-env", "--allow-install", "--json", expect=2
+    )
+    assert "rebuilt" in json.loads(gone.stderr)["error"]["message"]
 
 
 def test_code_comes_back_with_its_uncommitted_part(isolated: Workshop) -> None:
@@ -513,6 +564,57 @@ def test_without_namespaces_a_compiled_program_is_refused(compiled: Workshop) ->
         "reproduce", "models/sum.bin", "--json", "--isolation", "in-process", expect=69
     )
     assert json.loads(done.stderr)["error"]["code"] == "isolation-unavailable"
+
+
+WITH_A_MOUNT = """
+import os, subprocess, sys
+sys.path.insert(0, sys.argv[1])
+from lineage.reproduce.sandbox import kernel
+
+uid, gid = os.getuid(), os.getgid()
+kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS)
+kernel.map_ids(uid, gid)
+kernel.mount("tmpfs", "features", "tmpfs")
+sys.exit(subprocess.run([sys.executable, "-c", sys.argv[2]], env=dict(os.environ)).returncode)
+"""
+ON_THE_MOUNT = """
+import json, os, subprocess, sys
+from pathlib import Path
+import pyarrow as pa
+from deltalake import write_deltalake
+
+def lineage(*words):
+    return subprocess.run([sys.executable, "-m", "lineage", *words], stdout=subprocess.PIPE)
+
+rows = pa.table({"id": [1, 2], "amount": [1.0, 2.0], "fraud": [0, 1]})
+write_deltalake("features/tx", rows)
+lineage("run", "--quiet", "--", sys.executable, "job.py")
+write_deltalake("features/tx", rows, mode="append")
+Path("job.py").write_text(Path("job.py").read_text().replace("total = ", "total = 1 + "))
+Path("src/part.py").write_text("TERM = 2")
+answer = json.loads(lineage("reproduce", "notes.json", "--json").stdout)
+print(answer["verdict"], answer.get("isolation"), [one["state"] for one in answer["outputs"]])
+print(answer, file=sys.stderr)
+"""
+
+
+def test_a_mount_inside_of_the_project_is_no_obstacle(workshop: Workshop) -> None:
+    """The table is on another disk, and the work tree has that mount in it."""
+    shutil.rmtree(workshop.table)
+    text = "import sys; sys.path.insert(0, 'src')\nfrom part import TERM\n"
+    text += textwrap.dedent(COUNT).replace("models/fraud.json", "notes.json")
+    workshop.write("job.py", text.replace("total = sum", "total = TERM + sum"))
+    workshop.write("src/part.py", "TERM = 1")
+    workshop.write("notes.json", "{}")
+    workshop.commit()
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_A_MOUNT, str(Path(__file__).parents[2]), ON_THE_MOUNT],
+        cwd=workshop.root, capture_output=True, text=True, check=False,
+        env={**os.environ, "LINEAGE_HOME": str(workshop.root / ".lineage")},
+    )  # fmt: skip
+    if "Operation not permitted" in done.stderr and not done.stdout:
+        pytest.skip("no user namespaces here")
+    assert done.stdout.strip() == "IDENTICAL namespaces ['IDENTICAL']", done.stderr
 
 
 AS_NOBODY = """

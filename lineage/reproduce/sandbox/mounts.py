@@ -16,12 +16,10 @@ from collections.abc import Iterable
 from lineage.reproduce.sandbox import kernel
 from lineage.reproduce.sandbox.devices import mount_devices
 from lineage.reproduce.sandbox.kernel import ATTR_NODEV, ATTR_NOSUID, ATTR_RDONLY, MS_BIND, MS_REC
+from lineage.reproduce.sandbox.places import Shadow, contains, hold, make_place, mount_overlay
 from lineage.reproduce.sandbox.spec import Overlay, Spec
 
 __all__ = ["Scratch", "build", "listening_sockets", "mount_points"]
-
-_SHADOWED = 4096
-"""How many entries a directory with mounts below it may have."""
 _SEALED = ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV
 
 
@@ -31,11 +29,11 @@ class Scratch:
     def __init__(self, root: str) -> None:
         kernel.mount(root, root, flags=MS_BIND)
         kernel.set_mount(root, clear=ATTR_RDONLY)
-        self._root = _hold(root)
+        self._root = hold(root)
         self._in_memory: list[tuple[str, str]] = []
         empty = os.path.join(self._root, "empty")
         os.close(os.open(empty, os.O_CREAT | os.O_WRONLY, 0o444))
-        self._empty = _hold(empty)
+        self._empty = hold(empty)
 
     def cover(self, path: str) -> None:
         """An empty file stands over the file or socket at ``path``."""
@@ -51,7 +49,7 @@ class Scratch:
         for part in ("data", "work"):
             os.makedirs(os.path.join(place, part))
         os.chmod(os.path.join(place, "data"), os.stat(os.path.join(upper, "data")).st_mode)
-        self._in_memory.append((_hold(place), upper))
+        self._in_memory.append((hold(place), upper))
         return place
 
     @property
@@ -81,20 +79,19 @@ def build(spec: Spec, sockets: Iterable[str]) -> Scratch:
     for path in () if spec.network else sockets:
         scratch.cover(path)
     held = [
-        Overlay(one.target, tuple(map(_hold, one.lowers)), _hold(one.upper))
-        for one in spec.overlays
+        Overlay(one.target, tuple(map(hold, one.lowers)), hold(one.upper)) for one in spec.overlays
     ]
-    contents = [(_hold(source), target) for source, target in spec.files]
+    contents = [(hold(source), target) for source, target in spec.files]
     for overlay, named in zip(held, spec.overlays, strict=True):
         os.makedirs(overlay.target, exist_ok=True)
-        if any(_contains(lower, inherited) for lower in named.lowers):
-            _shadow(overlay, frozenset(spec.absent))
+        if any(contains(lower, inherited) for lower in named.lowers):
+            Shadow(spec, inherited).cast(overlay)
         else:
             _overlay(overlay, scratch)
     for folder in spec.folders:
         os.makedirs(folder, exist_ok=True)
     for source, target in contents:
-        _make_place(target, directory=False)
+        make_place(target, directory=False)
         _bind(source, target)
     for path in spec.absent:
         _remove(path)
@@ -131,16 +128,6 @@ def mount_points() -> list[str]:
     ]
 
 
-def _contains(directory: str, paths: Iterable[str]) -> bool:
-    prefix = directory.rstrip("/") + "/"
-    return any(path.startswith(prefix) for path in paths)
-
-
-def _hold(path: str) -> str:
-    """A name for what is at ``path`` now, whatever will cover it."""
-    return f"/proc/self/fd/{os.open(path, os.O_PATH)}"
-
-
 def _bind(source: str, target: str) -> None:
     kernel.mount(source, target, flags=MS_BIND)
     kernel.set_mount(target, add=_SEALED)
@@ -149,46 +136,9 @@ def _bind(source: str, target: str) -> None:
 def _overlay(overlay: Overlay, scratch: Scratch) -> None:
     """Mount an overlay; on a disk that it cannot write to (another overlay, NFS), in memory."""
     try:
-        _mount_overlay(overlay, overlay.upper)
+        mount_overlay(overlay.target, overlay.lowers, overlay.upper)
     except OSError:
-        _mount_overlay(overlay, scratch.memory(overlay.upper))
-
-
-def _mount_overlay(overlay: Overlay, upper: str) -> None:
-    # volatile: nobody needs the scratch after a crash, so the job's fsync costs nothing.
-    options = (
-        f"lowerdir={':'.join(overlay.lowers)},upperdir={upper}/data,workdir={upper}/work"
-        ",userxattr,volatile"
-    )
-    kernel.mount("overlay", overlay.target, "overlay", kernel.MS_NOSUID | kernel.MS_NODEV, options)
-
-
-def _shadow(overlay: Overlay, absent: frozenset[str]) -> None:
-    """The scratch directory itself, with every entry of the real one bound into it, read-only.
-
-    For directories that have mounts below them, which an overlay of another user's namespace may
-    not uncover. New entries can be made; the existing ones cannot be replaced.
-    """
-    data = os.path.join(overlay.upper, "data")
-    entries: dict[str, str] = {}
-    for lower in reversed(overlay.lowers):
-        entries.update((name, os.path.join(lower, name)) for name in os.listdir(lower))
-    if len(entries) > _SHADOWED:
-        raise OSError(0, f"more than {_SHADOWED} entries beside a mount", overlay.target)
-    bound: list[tuple[str, str]] = []
-    for name, source in sorted(entries.items()):
-        place = os.path.join(data, name)
-        mode = os.lstat(source).st_mode
-        if os.path.join(overlay.target, name) in absent:
-            continue
-        if stat.S_ISLNK(mode):
-            os.symlink(os.readlink(source), place)
-        elif stat.S_ISDIR(mode) or stat.S_ISREG(mode):
-            _make_place(place, directory=stat.S_ISDIR(mode))
-            bound.append((_hold(source), os.path.join(overlay.target, name)))
-    kernel.mount(data, overlay.target, flags=MS_BIND)
-    for source, target in bound:
-        kernel.mount(source, target, flags=MS_BIND | MS_REC)
+        mount_overlay(overlay.target, overlay.lowers, scratch.memory(overlay.upper))
 
 
 def _remove(path: str) -> None:
@@ -207,20 +157,13 @@ def _hide(path: str, kept: Iterable[str], scratch: Scratch) -> None:
         if os.path.lexists(path):
             scratch.cover(os.path.realpath(path))
         return
-    there = (name for name in kept if _contains(path, [name]) and os.path.lexists(name))
-    inside = [(name, _hold(name)) for name in there]
+    there = (name for name in kept if contains(path, [name]) and os.path.lexists(name))
+    inside = [(name, hold(name)) for name in there]
     kernel.mount("tmpfs", path, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=0755")
     for name, source in inside:
-        _make_place(name, directory=os.path.isdir(source))
+        make_place(name, directory=os.path.isdir(source))
         kernel.mount(source, name, flags=MS_BIND | MS_REC)
     kernel.set_mount(path, add=_SEALED)
-
-
-def _make_place(path: str, *, directory: bool) -> None:
-    """Something of the right kind to mount over."""
-    os.makedirs(path if directory else os.path.dirname(path), exist_ok=True)
-    if not directory and not os.path.lexists(path):
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
 
 
 def _special(directory: str, names: list[str]) -> set[str]:

@@ -36,6 +36,8 @@ class Spec:
     """Files and directories that are empty for the job: credentials, our own store."""
     kept: tuple[str, ...] = ()
     """What stays to be seen inside hidden directories."""
+    written: tuple[str, ...] = ()
+    """Files that are there and that the job changes."""
     absent: tuple[str, ...] = ()
     """What must not be there when the job starts: everything that the recorded run made."""
     folders: tuple[str, ...] = ()
@@ -57,6 +59,6 @@ def load(text: bytes) -> Spec:
         Overlay(one["target"], tuple(one["lowers"]), one["upper"]) for one in plain["overlays"]
     )
     plain["files"] = tuple((source, target) for source, target in plain["files"])
-    for name in ("argv", "folders", "hidden", "kept", "absent"):
+    for name in ("argv", "folders", "hidden", "kept", "written", "absent"):
         plain[name] = tuple(plain[name])
     return Spec(**plain)
