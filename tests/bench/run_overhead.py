@@ -1,21 +1,25 @@
 """What `lineage run` costs a real training script: interleaved pairs, medians.
 
-    python tests/bench/run_overhead.py [pairs]
+    python -m tests.bench.run_overhead [pairs]
 
 The script reads a Delta table and a CSV, fits a forest, and writes the model. Plain and watched
-runs alternate, so that a slow moment of the machine meets both. Besides the whole: how much later
-the job's first line runs, and how long after its last line the command returns.
+runs alternate, so that a slow moment of the machine meets both; what is added is the median of the
+differences within a round. Besides the whole: processor time, how much later the job's first line
+runs, and how much longer after its last line the command returns.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from tests.bench.table import show
 
 PAIRS = 15
 WAYS = {
@@ -53,8 +57,15 @@ def prepare(folder: Path) -> None:
     (folder / "train.py").write_text(SCRIPT)
 
 
-def once(folder: Path, way: list[str]) -> tuple[float, float, float]:
-    """Seconds: the whole, until the script begins, after it has ended."""
+def processor() -> float:
+    """Seconds of processor time of all children so far."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def once(folder: Path, way: list[str]) -> tuple[float, float, float, float]:
+    """Seconds: the whole, of a processor, until the script begins, after it has ended."""
+    used = processor()
     home = {"LINEAGE_HOME": str(folder / "lineage")}
     start = time.time()
     done = subprocess.run(
@@ -67,7 +78,7 @@ def once(folder: Path, way: list[str]) -> tuple[float, float, float]:
     )
     end = time.time()
     began, finished = map(float, done.stdout.split())
-    return end - start, began - start, end - finished
+    return end - start, processor() - used, began - start, end - finished
 
 
 def main() -> None:
@@ -76,23 +87,22 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         prepare(folder)
-        taken: dict[str, list[tuple[float, float, float]]] = {name: [] for name in WAYS}
-        for name, way in WAYS.items():
+        for way in WAYS.values():
             once(folder, way)  # compiles, warms the file cache
-            taken[name].clear()
-        for _ in range(pairs):
-            for name, way in WAYS.items():
-                taken[name].append(once(folder, way))
-    base = [statistics.median(column) for column in zip(*taken["plain"], strict=True)]
-    print(f"median of {pairs} interleaved rounds, seconds")
-    print(f"{'':<22}{'whole':>8}{'added':>8}{'':>8}{'before':>8}{'after':>8}")
-    for name, rows in taken.items():
-        whole, before, after = (statistics.median(column) for column in zip(*rows, strict=True))
-        more = whole - base[0]
-        print(
-            f"{name:<22}{whole:>8.3f}{more:>+8.3f}{more / base[0]:>+8.1%}"
-            f"{before - base[1]:>+8.3f}{after - base[2]:>+8.3f}"
-        )
+        rounds = [{name: once(folder, way) for name, way in WAYS.items()} for _ in range(pairs)]
+    rows = []
+    for name in WAYS:
+        whole = statistics.median(row[name][0] for row in rounds)
+        added = [
+            statistics.median(row[name][n] - row["plain"][n] for row in rounds) for n in range(4)
+        ]
+        share = added[0] / (whole - added[0])
+        rows.append([name, f"{whole:.3f}", f"{share:+.1%}", *(f"{one:+.3f}" for one in added)])
+    show(
+        f"A training script under `lineage run`, {pairs} interleaved rounds, median seconds",
+        ("", "whole", "", "added", "processor", "before its first line", "after its last"),
+        rows,
+    )
 
 
 if __name__ == "__main__":
