@@ -50,14 +50,14 @@ class ClaimWriter:
         self.edges, self.states = edges, states
         if foreign:
             self.clear()
-        for part in (self._states, self._components, self._resolution):
+        for part in (self._states, self._commits, self._components, self._resolution):
             part.begin()
 
     def clear(self) -> None:
         """Forget everything: rolled back, or another process wrote."""
         self._changes = Changes()
         self._rewritten.clear()
-        for part in (self._states, self._components, self._resolution):
+        for part in (self._states, self._commits, self._components, self._resolution):
             part.clear()
 
     def _flush(self) -> None:

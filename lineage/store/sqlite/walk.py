@@ -9,9 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from lineage.model.claims import LAST_WALKED, EdgeType, Method
+from lineage.model.claims import EdgeType, Method
 from lineage.model.ids import ARTIFACT
 from lineage.store.contract import Direction, Edge, History, Walk
+from lineage.store.sqlite.closure import closure, walked
 from lineage.store.sqlite.edges import HOLDS
 from lineage.store.sqlite.logs import Logs
 from lineage.store.sqlite.nodes import made_by
@@ -20,6 +21,7 @@ from lineage.store.sqlite.reading import Reading
 __all__ = ["walk"]
 
 READ, COMMIT = 0, 1
+_CARRIES = int(EdgeType.CARRIES)
 State = tuple[int, int, int]
 """(node, role, the table whose commit led to a run, or 0)."""
 EdgeKey = tuple[int, int, int]
@@ -47,10 +49,7 @@ class Walker:
         """Edges that were met: their least time and strongest method."""
         self.urns: dict[int, str] = {}
         self._artifact: dict[int, int] = {}
-        types = [int(kind) for kind in EdgeType if kind <= LAST_WALKED]
-        if history is History.NONE:
-            types.remove(EdgeType.CARRIES)
-        self._types = ", ".join(map(str, [0, *types]))
+        self._walked = walked(history)
 
     # --- reading
 
@@ -62,12 +61,12 @@ class Walker:
         for number, urn, parent in self._reading.query(sql, ids=str(missing)):
             self.urns[number], self._artifact[number] = urn, parent or number
 
-    def _near(self, numbers: Iterable[int], *, up: bool, types: str = "") -> dict[int, list[Near]]:
+    def _near(self, numbers: Iterable[int], *, up: bool, only: str = "") -> dict[int, list[Near]]:
         """Edges of each node towards sources or products, each once."""
         side, other = ("dn", "up") if up else ("up", "dn")
         sql = f"""SELECT max(e.type, 1), e.{side}, e.{other}, min(e.vf), min(e.method)
             FROM json_each(:ids) j CROSS JOIN edge e
-            ON e.{side} = j.value AND e.type IN ({types or self._types})
+            ON e.{side} = j.value AND {only or self._walked}
             WHERE {HOLDS} GROUP BY 1, 2, 3"""
         found: dict[int, list[Near]] = defaultdict(list)
         for kind, one, two, at, method in self._reading.query(sql, ids=str(list(numbers))):
@@ -87,25 +86,28 @@ class Walker:
         numbers = {state[0] for state in level}
         near = self._near(numbers, up=True)
         places = self._logs.places(numbers) if self._pruning else {}
-        steps: Steps = {}
-        for state in level:
-            node, role, _ = state
-            place = places.get(node)
-            found = steps[state] = [
-                (above, (edge.type, edge.other, node))
-                for edge in near.get(node, ())
-                if (above := self._source(state, edge, pruned=place is not None)) is not None
+        steps: Steps = {
+            state: [
+                (above, (edge.type, edge.other, state[0]))
+                for edge in near.get(state[0], ())
+                if (above := self._source(state, edge, pruned=state[0] in places)) is not None
             ]
-            if place is not None:
-                log, number = place
-                reached = log.read(number) if role == READ else log.rewritten(number)
-                for n in reached:
-                    commit = log.commits[n]
-                    key = (int(EdgeType.CARRIES), commit.version, node)
-                    self.facts[key] = (log.commits[number].at, int(Method.OBSERVED))
-                    found.append(((commit.version, COMMIT, 0), key))
-                self.learn(log.commits[n].version for n in reached)
+            for state in level
+        }
+        for role, contents in ((READ, self._logs.contents), (COMMIT, self._logs.rewritten)):
+            asked = {node for node, as_what, _ in level if as_what == role and node in places}
+            for node, commits in contents(asked).items():
+                steps[node, role, 0] += self._contained(commits, node, places[node].at)
+        self.learn({state[0] for found in steps.values() for state, _ in found})
         return steps
+
+    def _contained(
+        self, commits: Iterable[int], version: int, at: int
+    ) -> Iterator[tuple[State, EdgeKey]]:
+        for commit in commits:
+            key = (_CARRIES, commit, version)
+            self.facts[key] = (at, 0)
+            yield (commit, COMMIT, 0), key
 
     def _source(self, state: State, edge: Near, *, pruned: bool) -> State | None:
         node, role, via = state
@@ -136,8 +138,11 @@ class Walker:
                     (product, key)
                     for product in self._product(state, edge, states, pruned=edge.other in places)
                 ]
-            if state[1] == COMMIT and state[0] in places:
-                found += self._rewrites(state[0])
+        commits = {node for node, role, _ in level if role == COMMIT and node in places}
+        for node, product in self._containers(commits):
+            key = (_CARRIES, node, product[0])
+            steps[node, COMMIT, 0].append((product, key))
+        self.learn({state[0] for found in steps.values() for state, _ in found})
         return steps
 
     def _product(
@@ -159,45 +164,48 @@ class Walker:
         else:
             yield from states[edge.other]
 
-    def _rewrites(self, node: int) -> Iterator[tuple[State, EdgeKey]]:
-        """Versions that come from a commit: as read, and as commits that are read themselves."""
-        log, number = self._logs.places([node])[node]
-        readers, rewriters = log.readers(number), log.rewriters(number)
-        self.learn(log.commits[n].version for n in readers | rewriters)
-        roles = self.states_of(log.commits[n].version for n in rewriters)
-        for n in readers | rewriters:
-            commit = log.commits[n]
-            key = (int(EdgeType.CARRIES), node, commit.version)
-            self.facts[key] = (commit.at, int(Method.OBSERVED))
-            if n in readers:
-                yield (commit.version, READ, 0), key
-            if n in rewriters and (commit.version, COMMIT, 0) in roles[commit.version]:
-                yield (commit.version, COMMIT, 0), key
+    def _containers(self, commits: set[int]) -> Iterator[tuple[int, State]]:
+        """Versions that come from commits: as read, and as commits that are read themselves."""
+        if not commits:
+            return
+        readers, rewriters = self._logs.readers(commits), self._logs.rewriters(commits)
+        later = set().union(*readers.values(), *rewriters.values())
+        places = self._logs.places(later)
+        read = self._read(set().union(*rewriters.values()))
+        for role, found in ((READ, readers), (COMMIT, rewriters)):
+            for commit, versions in found.items():
+                for version in versions if role == READ else versions & read:
+                    self.facts[_CARRIES, commit, version] = (places[version].at, 0)
+                    yield commit, (version, role, 0)
+
+    def _read(self, numbers: set[int]) -> set[int]:
+        """Those nodes that are read as a commit, under any of their names."""
+        if not numbers:
+            return set()
+        classes = self._classes(numbers)
+        places = self._logs.places({member for of_one in classes.values() for member in of_one})
+        read = self._logs.read(places)
+        return {number for number in numbers if classes[number] & read}
 
     def states_of(self, numbers: Iterable[int]) -> dict[int, list[State]]:
         """Every state that each node can be reached in, from anything that is read."""
         states: dict[int, list[State]] = {number: [(number, READ, 0)] for number in numbers}
-        if not self._pruning:
+        if not self._pruning or not states:
             return states
         classes = self._classes(states)
         every = {member for members in classes.values() for member in members}
-        generated = self._near(every, up=False, types=str(int(EdgeType.GENERATED)))
+        generated = self._near(every, up=False, only="e.type = 2")
         products = {edge.other for edges in generated.values() for edge in edges}
         places = self._logs.places(every | products)
         vias = {
-            member: {
-                self._artifact[edge.other]
-                for edge in generated.get(member, ()) if edge.other in places
-            }
-            for member in every
-        }  # fmt: skip
-        read = {
-            member for member, (log, number) in places.items()
-            if member in every and log.readers(number)
-        }  # fmt: skip
+            member: {self._artifact[edge.other] for edge in edges if edge.other in places}
+            for member, edges in generated.items()
+        }
+        read = self._logs.read(every & places.keys())
         for number, found in states.items():
             members = classes[number]
-            found += [(number, READ, via) for via in set().union(*(vias[m] for m in members))]
+            through = set().union(*(vias.get(member, ()) for member in members))
+            found += [(number, READ, via) for via in through]
             if members & read:
                 found.append((number, COMMIT, 0))
         return states
@@ -207,7 +215,7 @@ class Walker:
         classes: dict[int, set[int]] = {number: {number} for number in numbers}
         todo = set(classes)
         while todo:
-            same = self._near(todo, up=True, types=str(int(EdgeType.SAME_AS)))
+            same = self._near(todo, up=True, only="e.type = 5")
             todo = set()
             for one, edges in same.items():
                 for edge in edges:
@@ -232,8 +240,12 @@ def walk(
     limit: int | None,
 ) -> Walk:
     """Breadth-first; see the contract."""
-    walker = Walker(reading, direction, history)
     members = _members(reading, starts)
+    if depth is None:
+        short = closure(reading, members, direction, history=history, limit=limit)
+        if short is not None:
+            return short
+    walker = Walker(reading, direction, history)
     walker.learn(members)
     if direction is Direction.UPSTREAM:
         first = [(member, READ, 0) for member in members]

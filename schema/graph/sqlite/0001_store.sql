@@ -95,10 +95,16 @@ CREATE TABLE st(
 ) WITHOUT ROWID;
 
 -- Logs of tables: commits as claimed, and the files they added (gone 0) and removed (gone 1).
+-- regular: what follows holds for the log at every position. It does not once a commit was retracted,
+-- erased, or told otherwise than before; then walks read the claims themselves.
 CREATE TABLE tlog(
-  id INTEGER PRIMARY KEY, tbl NOT NULL, log NOT NULL, UNIQUE(tbl, log)
+  id INTEGER PRIMARY KEY, tbl NOT NULL, log NOT NULL, regular INT NOT NULL DEFAULT 1,
+  UNIQUE(tbl, log)
 );
-CREATE TABLE tfile(id INTEGER PRIMARY KEY, tlog INT NOT NULL, path NOT NULL, UNIQUE(tlog, path));
+-- since: the commit from which on the file is live, as of the last complete commit.
+CREATE TABLE tfile(
+  id INTEGER PRIMARY KEY, tlog INT NOT NULL, path NOT NULL, since INT, UNIQUE(tlog, path)
+);
 CREATE TABLE tcommit(
   tlog INT NOT NULL, number INT NOT NULL, rf INT NOT NULL, n INT NOT NULL, ver INT NOT NULL,
   at INT NOT NULL, known INT NOT NULL, carries INT NOT NULL, rt INT,
@@ -111,3 +117,18 @@ CREATE TABLE tchange(
   PRIMARY KEY(tlog, number, gone, file, rf, n)
 ) WITHOUT ROWID;
 CREATE INDEX tchange_file ON tchange(tlog, file, gone, number);
+-- Commits whose files are known. A version is complete, with all commits before it, at positions
+-- from ready_rf and valid times from ready_at on (NULL: never yet). rewrites: it carries on and
+-- removed files; adds: it added some.
+CREATE TABLE tversion(
+  tlog INT NOT NULL, number INT NOT NULL, ver INT NOT NULL, at INT NOT NULL, rf INT NOT NULL,
+  carries INT NOT NULL, adds INT NOT NULL, rewrites INT NOT NULL, ready_rf INT, ready_at INT,
+  PRIMARY KEY(tlog, number)
+) WITHOUT ROWID;
+CREATE INDEX tversion_version ON tversion(ver);
+-- What is read at a version born <= number < dead comes from commit adder, by so many files.
+CREATE TABLE life(
+  tlog INT NOT NULL, dead INT NOT NULL, born INT NOT NULL, adder INT NOT NULL, files INT NOT NULL,
+  PRIMARY KEY(tlog, dead, born, adder)
+) WITHOUT ROWID;
+CREATE INDEX life_adder ON life(tlog, adder);
