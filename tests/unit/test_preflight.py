@@ -26,7 +26,7 @@ from lineage.reproduce.tables import TableSeen
 RUN = "run:local://here,job,1"
 REF = RunRef(namespace="local://here", job="job", run_id="1")
 TABLE = "artifact:file,/lake/tx@3.0a1b2c3d"
-RESTORED = Restored(Path("/work"), Path("/scratch/code"), frozenset({"train.py"}), ())
+RESTORED = Restored(Path("/code"), Path("/scratch/code"), frozenset({"train.py"}), ())
 
 
 def run(
@@ -42,7 +42,7 @@ def run(
     ended = {
         "state": "COMPLETE",
         "exit_code": 0,
-        "code": CodeFacts(root="/work", commit="c0ffee"),
+        "code": CodeFacts(root="/code", commit="c0ffee"),
         "environment": EnvironmentFacts(
             digest="a" * 64, interpreter="/venv/bin/python", version="cpython 3.11.7"
         ),
@@ -103,12 +103,12 @@ def installed(**changes: Any) -> dict[str, Any]:
         (file("", "code"), "REPRODUCIBLE", ("NOTE", "file", "artifact:file,/in.csv@sha256.ff")),
         (file("00"), "LOST", ("LOST", "file", "artifact:file,/in.csv@sha256.ff")),
         (file(""), "LOST", ("LOST", "file", "artifact:file,/in.csv@sha256.ff")),
-        (restored(changed=("train.py",)), "REPRODUCIBLE", ("NOTE", "code", "/work")),
-        (restored(newer=("new.py",)), "REPRODUCIBLE", ("NOTE", "code", "/work")),
-        (restored(doubtful=("new.py",)), "DEGRADED", ("DEGRADED", "code", "/work")),
-        ({"code": CodeSeen(fault="no commit")}, "LOST", ("LOST", "code", "/work")),
+        (restored(changed=("train.py",)), "REPRODUCIBLE", ("NOTE", "code", "/code")),
+        (restored(newer=("new.py",)), "REPRODUCIBLE", ("NOTE", "code", "/code")),
+        (restored(doubtful=("new.py",)), "DEGRADED", ("DEGRADED", "code", "/code")),
+        ({"code": CodeSeen(fault="no commit")}, "LOST", ("LOST", "code", "/code")),
         ({"code": CodeSeen(fault="no commit", entry_point_same=True)}, "DEGRADED",
-         ("DEGRADED", "code", "/work")),
+         ("DEGRADED", "code", "/code")),
         (installed(differences=(Difference("numpy", "1", "2"),)), "DEGRADED",
          ("DEGRADED", "environment", "numpy")),
         (installed(version="cpython 3.12.1"), "DEGRADED",
@@ -185,7 +185,7 @@ def test_every_difference_of_an_environment_is_named() -> None:
 
 
 def test_a_script_outside_of_any_repository_must_be_the_same() -> None:
-    loose = {"code": CodeFacts(root="/work", entry_point="/work/t.py", entry_point_sha256="b" * 64)}
+    loose = {"code": CodeFacts(root="/code", entry_point="/code/t.py", entry_point_sha256="b" * 64)}
     assert decide(run(finished=loose), replace(AS_IT_WAS, code=CodeSeen(entry_point_same=True))
                   ).verdict == "REPRODUCIBLE"  # fmt: skip
     assert decide(run(finished=loose), replace(AS_IT_WAS, code=CodeSeen())).verdict == "LOST"
