@@ -526,6 +526,18 @@ def test_a_shell_job_is_reproduced(workshop: Workshop) -> None:
     assert workshop.real() == before
 
 
+def test_what_the_shell_redirected_is_input_and_output(workshop: Workshop) -> None:
+    (workshop.root / "models/in.txt").write_text("b\na\n")
+    command = f"{sys.executable} -m lineage run -q -- sort < models/in.txt > models/out.txt"
+    subprocess.run(
+        ["/bin/sh", "-c", command], cwd=workshop.root, check=True,
+        env={**os.environ, "LINEAGE_HOME": str(workshop.root / ".lineage")},
+    )  # fmt: skip
+    assert workshop.reproduce("models/out.txt")["verdict"] == "IDENTICAL"
+    (workshop.root / "models/in.txt").write_text("changed\n")
+    assert workshop.check("models/out.txt", expect=2)["verdict"] == "LOST"
+
+
 C_JOB = r"""
     #include <stdio.h>
     int main(void) {

@@ -128,7 +128,8 @@ def become(spec: Spec, tell: Teller, *, privileged: bool = False) -> NoReturn:
         os.dup2(os.open(spec.stdin or os.devnull, os.O_RDONLY), 0)
         os.chdir(spec.cwd)
         if not privileged:
-            kernel.new_session_keyring()
+            with contextlib.suppress(OSError):  # where it is forbidden, keyrings are to the job too
+                kernel.new_session_keyring()
             kernel.drop_privileges()
         for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGXFSZ):
             signal.signal(number, signal.SIG_DFL)

@@ -8,6 +8,7 @@ path has a meaning.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
@@ -77,7 +78,8 @@ def build(spec: Spec, sockets: Iterable[str]) -> Scratch:
     kernel.set_mount("/", add=_SEALED, recursive=True)
     scratch = Scratch(spec.scratch)
     for path in () if spec.network else sockets:
-        scratch.cover(path)
+        with contextlib.suppress(FileNotFoundError):  # its server has gone meanwhile
+            scratch.cover(path)
     held = [
         Overlay(one.target, tuple(map(hold, one.lowers)), hold(one.upper)) for one in spec.overlays
     ]
