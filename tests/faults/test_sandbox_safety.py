@@ -21,7 +21,6 @@ from pathlib import Path
 
 import pytest
 
-from lineage.errors import IsolationError
 from lineage.reproduce.isolation import NAMESPACES, Ended, probe, run
 from lineage.reproduce.sandbox.spec import Overlay, Spec, dump
 
@@ -45,12 +44,27 @@ def sys_refused(name, *args):
 """
 
 
+HOST_ALLOWS = """
+import os, sys; sys.path.insert(0, sys.argv[1])
+from lineage.reproduce.sandbox import kernel
+uid, gid = os.getuid(), os.getgid()
+kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS)
+kernel.map_ids(uid, gid)
+kernel.mount("tmpfs", sys.argv[2], "tmpfs")
+"""
+
+
 @pytest.fixture(autouse=True, scope="module")
 def namespaces(tmp_path_factory: pytest.TempPathFactory) -> None:
-    try:
-        probe(tmp_path_factory.mktemp("probe"))
-    except IsolationError as fault:
-        pytest.skip(str(fault))
+    """Where the host allows namespaces at all, a sandbox that cannot be built is a failure."""
+    place = tmp_path_factory.mktemp("probe")
+    tried = subprocess.run(
+        [sys.executable, "-c", HOST_ALLOWS, REPOSITORY, str(place)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if tried.returncode:
+        pytest.skip(f"no namespaces here: {tried.stderr.strip().splitlines()[-1]}")
+    probe(place)
 
 
 @dataclass
@@ -60,6 +74,7 @@ class World:
     root: Path
     network: bool = False
     timeout: float = 60.0
+    hides_scratch: bool = True
     env: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -68,7 +83,7 @@ class World:
 
     @property
     def scratch(self) -> Path:
-        return self.work / ".lineage" / "again"
+        return self.work / ".lineage" / "again" if self.hides_scratch else self.root / "aside"
 
     @property
     def written(self) -> Path:
@@ -93,7 +108,11 @@ class World:
             cwd=str(self.work),
             env={"HOME": home, "PATH": os.defpath, **self.env},
             overlays=tuple(overlays),
-            hidden=(str(self.work / ".lineage"), f"{home}/.aws", f"{home}/.netrc"),
+            hidden=(
+                *([str(self.work / ".lineage")] if self.hides_scratch else []),
+                f"{home}/.aws",
+                f"{home}/.netrc",
+            ),
             network=self.network,
         )
 
@@ -265,6 +284,20 @@ ATTACKS = {
 def test_a_job_cannot_touch(attack: str, world: World) -> None:
     ended, said = world.run(ATTACKS[attack])
     assert ended.ok, said
+
+
+def test_scratch_that_can_be_seen_cannot_be_written(world: World) -> None:
+    world.hides_scratch = False
+    world.scratch.mkdir()
+    ended, said = world.run(f"""
+        open("model.bin", "w").write("new")
+        scratch = {str(world.scratch)!r}
+        assert open(scratch + "/0/data/model.bin").read() == "new"
+        assert refused(open, scratch + "/0/data/model.bin", "w")
+        assert refused(open, scratch + "/more", "w")
+    """)
+    assert ended.ok, said
+    assert (world.written / "model.bin").read_text() == "new"
 
 
 def test_shared_memory_is_private(world: World) -> None:
