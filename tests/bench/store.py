@@ -57,7 +57,7 @@ def ingest(base: int, rounds: int = 3, scale: float = 1.0) -> None:
     """Entries/s at 1, 100 and 1,000 a commit."""
     rows = []
     for name, make in (("versioned inputs and output", _versioned), ("no versions", _open)):
-        with tempfile.TemporaryDirectory(dir=".") as place:
+        with tempfile.TemporaryDirectory(prefix=".bench-", dir=".") as place:
             store = SqliteStore(Path(place, "b.db"), interpret)
             at = 0
             while at < base:
@@ -85,7 +85,7 @@ def ingest(base: int, rounds: int = 3, scale: float = 1.0) -> None:
 def upstream() -> None:
     """A model 10 levels deep, 3 inputs a run, over 10,000 runs."""
     pipeline = Pipeline()
-    with tempfile.TemporaryDirectory(dir=".") as place:
+    with tempfile.TemporaryDirectory(prefix=".bench-", dir=".") as place:
         store = SqliteStore(Path(place, "b.db"), interpret)
         entries = [_entry(body) for body in pipeline.events()]
         for start in range(0, len(entries), 1000):
@@ -115,15 +115,16 @@ def _asker(
 
 
 def _log(mode: str) -> Iterator[NewEntry]:
+    """Appends only; a window of 30 files, every other commit deleting one; optimized each 100."""
     table = artifact_id("lake", mode)
     for n in range(COMMITS):
-        removed: list[str] = []
-        if mode == "window" and n >= 30:
-            removed = [f"part-{n - 30}"]
+        added, removed = [f"part-{n}"], []
+        if mode == "window" and n % 2:
+            added, removed = [], [f"part-{n - 61}"] if n > 60 else []
         if mode == "optimize" and n % 100 == 99:
             removed = [f"part-{m}" for m in range(n - 99, n)]
         run = run_id("jobs", mode, str(n))
-        yield entry_of(commit(table, n, n, added=[f"part-{n}"], removed=removed, run=run))
+        yield entry_of(commit(table, n, n, added=added, removed=removed, run=run))
         yield entry_of(used(with_version(artifact_id("raw", f"{mode}{n}"), "1.a"), run, n))
     train = run_id("jobs", f"train-{mode}", "1")
     yield entry_of(used(table_version(table, COMMITS - 1), train, COMMITS))
@@ -133,7 +134,7 @@ def _log(mode: str) -> Iterator[NewEntry]:
 def tables() -> None:
     """Walks over logs of 10,000 commits."""
     rows = []
-    with tempfile.TemporaryDirectory(dir=".") as place:
+    with tempfile.TemporaryDirectory(prefix=".bench-", dir=".") as place:
         store = SqliteStore(Path(place, "b.db"), interpret_plain)
         for mode in ("append", "window", "optimize"):
             entries = list(_log(mode))

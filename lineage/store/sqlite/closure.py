@@ -14,7 +14,7 @@ from lineage.store.contract import Direction, Edge, History, Walk
 from lineage.store.sqlite.edges import HOLDS
 from lineage.store.sqlite.reading import Reading
 
-__all__ = ["closure", "walked"]
+__all__ = ["closure", "edge_of", "walked"]
 
 _TYPES = list(map(EdgeType, [1, *range(1, 6)]))
 """By stored type: 0 is a resolved use."""
@@ -49,25 +49,40 @@ def closure(
     first = list(members)
     urns: dict[int, str] = {}
     for number, urn, is_logged in reading.query(sql, ids=str(first), most=most + 1):
-        if is_logged or len(urns) == most:
+        if is_logged:
             return None
         urns[number] = urn
+    if len(urns) > most:
+        return None
     sql = f"""SELECT e.type, e.up, e.dn, e.vf, e.method FROM json_each(:ids) j
         CROSS JOIN edge e ON e.{side} = j.value AND {types} WHERE {HOLDS}"""
-    edges: dict[tuple[int, int, int], Edge] = {}
     near: dict[int, list[int]] = defaultdict(list)
+    edges: list[Edge] = []
     for kind, up, down, at, method in reading.query(sql, ids=str(list(urns))):
-        key = (kind or 1, up, down)
-        edge = Edge(_TYPES[kind], urns[up], urns[down], at, _METHODS[method])
-        had = edges.get(key)
-        if had is not None:
-            edge = edge._replace(at=min(at, had.at), method=min(edge.method, had.method))
-        elif side == "dn":
+        edges.append(edge_of(kind, urns[up], urns[down], at, method))
+        if side == "dn":
             near[down].append(up)
         else:
             near[up].append(down)
-        edges[key] = edge
-    return Walk(_levels(first, near, urns), sorted(edges.values()))
+    return Walk(_levels(first, near, urns), _merged(edges))
+
+
+def edge_of(kind: int, up: str, down: str, at: int, method: int) -> Edge:
+    """An edge of its stored type. Made like this since walks make tens of thousands."""
+    return tuple.__new__(Edge, (_TYPES[kind], up, down, at, _METHODS[method]))
+
+
+def _merged(edges: list[Edge]) -> list[Edge]:
+    """Edges in order, several claims of one as one: the least time, the strongest method."""
+    edges.sort()
+    merged: list[Edge] = []
+    for edge in edges:
+        last = merged[-1] if merged else None
+        if last is None or last.down != edge.down or last.up != edge.up or last.type != edge.type:
+            merged.append(edge)
+        elif edge.method < last.method:
+            merged[-1] = last._replace(method=edge.method)
+    return merged
 
 
 def _levels(
