@@ -126,7 +126,7 @@ class World:
         """Everything about every real file that a job could change."""
         found: dict[str, tuple[object, ...]] = {}
         for path in [*self.root.rglob("*"), self.work]:
-            if path.is_relative_to(self.scratch) or path.parent == self.root:
+            if path.parent == self.root or not {"again", "aside"}.isdisjoint(path.parts):
                 continue
             seen = path.lstat()
             content = path.read_bytes() if path.is_file() else b""
