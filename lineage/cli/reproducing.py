@@ -14,8 +14,8 @@ from lineage.cli.context import show_error
 from lineage.errors import IsolationError, ReproduceError
 from lineage.query.names import resolve_name
 from lineage.reproduce.facts import RunFacts, load_run
+from lineage.reproduce.findings import Preflight
 from lineage.reproduce.pin import find_pin
-from lineage.reproduce.preflight import Preflight
 from lineage.reproduce.staging import Surroundings
 from lineage.settings import Settings
 from lineage.store.contract import View
@@ -72,9 +72,10 @@ def steps() -> Iterator[Callable[[str], None]]:
         yield lambda _: None
         return
     from rich.console import Console
+    from rich.text import Text
 
     with Console(stderr=True).status("") as shown:
-        yield shown.update
+        yield lambda step: shown.update(Text(step))  # a command may look like markup
 
 
 def preflight_as_dict(preflight: Preflight) -> dict[str, Any]:
@@ -98,5 +99,8 @@ def print_findings(preflight: Preflight) -> None:
         click.echo(f"  {'':9} {'':11} {finding.detail}")
         for file in finding.facts.get("files", ()) if finding.what == "table" else ():
             click.echo(f"  {'':9} {'':11}   {file}")
+        if since := finding.facts.get("since"):
+            shown = since if isinstance(since, str) else ", ".join(since)
+            click.echo(f"  {'':9} {'':11} since: {shown}")
         if finding.remedy:
             click.echo(f"  {'':9} {'':11} hint: {finding.remedy}")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lineage.capture.run.machine import hardware
 from lineage.errors import VersionLostError
+from lineage.model.canonical import iso
 from lineage.model.changes import Output, Use
 from lineage.model.ids import artifact_id
 from lineage.model.naming import FILE
@@ -17,7 +18,7 @@ from lineage.reproduce.code import CodeSeen, digest_of_file
 from lineage.reproduce.contents import DIRECTORY, Content, contents_of, is_local
 from lineage.reproduce.delta import table_version
 from lineage.reproduce.facts import RunFacts
-from lineage.reproduce.preflight import FileSeen, Observed
+from lineage.reproduce.findings import FileSeen, Observed
 from lineage.reproduce.tables import FindPin, TableSeen
 from lineage.store.blobs import BlobStore
 
@@ -68,7 +69,8 @@ def _file(one: Content, blobs: BlobStore, restored: CodeSeen | None) -> FileSeen
     path = Path(one.path)
     now = digest_of_file(path)
     kept = "" if now == one.sha256 else _kept(path, one.sha256, blobs, restored)
-    return FileSeen(one.id, one.path, one.sha256, now, kept)
+    since = "" if now in ("", one.sha256) else iso(path.stat().st_mtime_ns // 1000)
+    return FileSeen(one.id, one.path, one.sha256, now, since, kept)
 
 
 def _kept(path: Path, recorded: str, blobs: BlobStore, seen: CodeSeen | None) -> str:

@@ -18,7 +18,7 @@ from lineage.capture.run.scrub import HIDDEN
 from lineage.reproduce.code import Restored
 from lineage.reproduce.contents import Content
 from lineage.reproduce.facts import RunFacts
-from lineage.reproduce.preflight import Observed
+from lineage.reproduce.findings import Observed
 from lineage.reproduce.sandbox.spec import Overlay, Spec
 from lineage.reproduce.tables import View
 

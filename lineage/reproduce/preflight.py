@@ -10,8 +10,6 @@ and will be brought back: it costs nothing, but whoever asks wants to know.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any
 
 from lineage.capture.run.scrub import HIDDEN
@@ -20,87 +18,12 @@ from lineage.reproduce.code import CodeSeen
 from lineage.reproduce.contents import is_local
 from lineage.reproduce.environment import EnvironmentSeen
 from lineage.reproduce.facts import RunFacts
+from lineage.reproduce.findings import Effect, FileSeen, Finding, Observed, Preflight
 from lineage.reproduce.tables import TableSeen
 
-__all__ = ["Effect", "FileSeen", "Finding", "Observed", "Preflight", "decide"]
+__all__ = ["decide"]
 
 _NAMED = 10
-
-
-class Effect(IntEnum):
-    """What a finding means for the run; the greatest decides."""
-
-    NOTE = 0
-    DEGRADED = 1
-    LOST = 2
-    ERASED = 3
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is not as it was, or not known. ``subject`` is an id, a path or a name."""
-
-    effect: Effect
-    what: str
-    """run, command, table, file, code, environment, hardware, capture or network."""
-    subject: str
-    detail: str
-    remedy: str = ""
-    facts: dict[str, Any] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data, without what is empty."""
-        plain = {
-            "effect": self.effect.name, "what": self.what, "subject": self.subject,
-            "detail": self.detail, "remedy": self.remedy, **self.facts,
-        }  # fmt: skip
-        return {key: value for key, value in plain.items() if value not in ("", [], ())}
-
-
-@dataclass(frozen=True)
-class FileSeen:
-    """What is left of a file version: in place, in the blob store, in the recorded code, or not."""
-
-    id: str
-    path: str
-    recorded: str
-    """SHA-256 in hex."""
-    now: str = ""
-    """SHA-256 of what is there now; empty: nothing, or not readable."""
-    kept: str = ""
-    """Where else its contents are: ``blobs``, ``code`` or empty."""
-
-
-@dataclass(frozen=True)
-class Observed:
-    """What stands now of everything that a run used."""
-
-    tables: tuple[TableSeen, ...] = ()
-    files: tuple[FileSeen, ...] = ()
-    code: CodeSeen | None = None
-    code_files: tuple[FileSeen, ...] = ()
-    environment: EnvironmentSeen | None = None
-    hardware: Mapping[str, Any] = field(default_factory=dict)
-    unlisted: tuple[str, ...] = ()
-    """Ids of folders that were used, whose list of files is gone."""
-
-
-@dataclass(frozen=True)
-class Preflight:
-    """The verdict and every finding, the gravest first."""
-
-    verdict: str
-    findings: tuple[Finding, ...]
-
-    @property
-    def exit_status(self) -> int:
-        """0 reproducible, 1 degraded, 2 lost or erased."""
-        return {"REPRODUCIBLE": 0, "DEGRADED": 1}.get(self.verdict, 2)
-
-    @property
-    def can_run(self) -> bool:
-        """Whether there is anything to run."""
-        return self.exit_status < 2
 
 
 def decide(run: RunFacts, seen: Observed) -> Preflight:
@@ -186,7 +109,8 @@ def _of_table(table: TableSeen) -> Iterator[Finding]:
         yield Finding(
             Effect.LOST, "table", table.id, table.fault,
             "bring the files back from a backup; `lineage pin` would have kept them",
-            facts={**facts, "files": list(table.missing), "missing": table.missing_count},
+            facts={**facts, "files": list(table.missing), "missing": table.missing_count,
+                   "since": list(table.vacuumed)},
         )  # fmt: skip
     elif table.latest != table.number:
         where = "its pin" if table.pinned else "the table"
@@ -204,7 +128,7 @@ def _of_file(file: FileSeen, what: str) -> Iterator[Finding]:
     if file.now == file.recorded:
         return
     now = f"it has other contents now (sha256 {file.now[:12]})" if file.now else "it is gone"
-    facts = {"recorded": file.recorded, "now": file.now}
+    facts = {"recorded": file.recorded, "now": file.now, "since": file.since}
     if file.kept:
         place = {"blobs": "the blob store", "code": "the recorded code"}[file.kept]
         yield Finding(Effect.NOTE, what, file.id, f"{now}; what it was is in {place}", "", facts)

@@ -18,11 +18,12 @@ from pathlib import Path
 from lineage.errors import ReproduceError
 from lineage.reproduce import environment, isolation
 from lineage.reproduce.facts import RunFacts
+from lineage.reproduce.findings import Observed, Preflight
 from lineage.reproduce.isolation import IN_PROCESS, Ended
 from lineage.reproduce.observe import observe
 from lineage.reproduce.outcomes import Comparer
 from lineage.reproduce.plan import Scene, make_spec
-from lineage.reproduce.preflight import Observed, Preflight, decide
+from lineage.reproduce.preflight import decide
 from lineage.reproduce.redirecting import MARK, is_python, make_redirected_spec, redirected_at
 from lineage.reproduce.staging import (
     Surroundings,

@@ -16,9 +16,9 @@ from pathlib import Path
 from lineage.capture.run.rules import below
 from lineage.errors import ReproduceError
 from lineage.reproduce.facts import RunFacts
+from lineage.reproduce.findings import Observed
 from lineage.reproduce.observe import local_contents
 from lineage.reproduce.plan import Host, Scene, written_at
-from lineage.reproduce.preflight import Observed
 from lineage.reproduce.sandbox.mounts import mount_points
 from lineage.reproduce.sandbox.places import contains
 from lineage.reproduce.sandbox.spec import Spec

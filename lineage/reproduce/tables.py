@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lineage.capture.delta.actions import parse_actions
 from lineage.capture.delta.names import commit_name
 from lineage.capture.delta.snapshot import listing_of
 from lineage.capture.delta.storage import LOG_FOLDER, LocalLog
 from lineage.errors import CaptureError, ReproduceError, VersionLostError
+from lineage.model.canonical import iso
 from lineage.model.ids import number_of_token
 from lineage.reproduce.delta import intact_version, live_files
 
@@ -29,6 +31,8 @@ FindPin = Callable[[Path, str], Path | None]
 
 _NAMED = 20
 """How many missing files are named."""
+_MOST_READ = 1000
+"""How many commits are searched for vacuums."""
 _NO_LINK = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EACCES, errno.ENOTSUP})
 
 
@@ -47,6 +51,8 @@ class TableSeen:
     """Some of the files that are gone; none where the log itself does not tell."""
     missing_count: int = 0
     fault: str = ""
+    vacuumed: tuple[str, ...] = ()
+    """Vacuums that the table's log tells of since: when, and at which version."""
 
     @property
     def number(self) -> int:
@@ -93,10 +99,26 @@ def _inspect(artifact: str, path: str, token: str, folder: Path, latest: int | N
         return TableSeen(
             artifact, path, token, latest=latest, fault=fault.message, pinned=pinned,
             missing=tuple(files[:_NAMED]), missing_count=len(files),
+            vacuumed=tuple(_vacuums(Path(path), int(number_of_token(token) or 0))),
         )  # fmt: skip
     except CaptureError as fault:
         return TableSeen(artifact, path, token, latest=latest, fault=fault.message, pinned=pinned)
     return TableSeen(artifact, path, token, source=folder, latest=latest, pinned=pinned)
+
+
+def _vacuums(table: Path, number: int) -> Iterator[str]:
+    """Vacuums after a version; the log does not say which files they took."""
+    log = LocalLog(table)
+    try:
+        for version in listing_of(log).commits_after(number)[-_MOST_READ:]:
+            raw = log.read(commit_name(version))
+            info = parse_actions(version, raw).info if raw else {}
+            if str(info.get("operation", "")).startswith("VACUUM END"):
+                at = info.get("timestamp")
+                when = iso(at * 1000) if isinstance(at, int) else "at an unknown time"
+                yield f"{when} (version {version})"
+    except CaptureError:
+        return
 
 
 def make_view(seen: Sequence[TableSeen], place: Path, *, symbolic: bool = False) -> View:

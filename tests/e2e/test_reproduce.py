@@ -210,6 +210,7 @@ def test_a_vacuum_loses_what_is_not_pinned_and_only_that(isolated: Workshop) -> 
     assert gone["what"] == "table"
     assert gone["missing"] == len(gone["files"]) > 0
     assert all(name.endswith(".parquet") for name in gone["files"])
+    assert len(gone["since"]) == 1  # one vacuum is in the log
     refused = isolated.reproduce("models/other.json", expect=2)
     assert refused["verdict"] == "LOST"
     assert "isolation" not in refused
@@ -367,6 +368,7 @@ def test_an_input_file_that_changed_is_lost_with_both_digests(workshop: Workshop
     assert gone["subject"].endswith(f"@sha256.{gone['recorded']}")
     assert len(gone["recorded"]) == len(gone["now"]) == 64
     assert gone["recorded"] != gone["now"]
+    assert gone["since"].endswith("Z")
 
 
 def test_an_input_that_git_has_is_brought_back(isolated: Workshop) -> None:

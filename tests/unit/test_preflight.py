@@ -20,7 +20,8 @@ from lineage.model.changes import (
 from lineage.reproduce.code import CodeSeen, Restored
 from lineage.reproduce.environment import Difference, EnvironmentSeen
 from lineage.reproduce.facts import RunFacts
-from lineage.reproduce.preflight import FileSeen, Observed, Preflight, decide
+from lineage.reproduce.findings import FileSeen, Observed, Preflight
+from lineage.reproduce.preflight import decide
 from lineage.reproduce.tables import TableSeen
 
 RUN = "run:local://here,job,1"
