@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from lineage.model.envelope import Actor
 from lineage.record.dead_letters import DeadLetters
@@ -16,7 +19,14 @@ from lineage.settings import Settings
 from lineage.store.blobs import BlobStore, DirectoryBlobs
 from lineage.store.contract import Store
 
-__all__ = ["Workspace", "local_actor", "open_store", "open_workspace", "store_key"]
+__all__ = [
+    "Workspace",
+    "local_actor",
+    "open_store",
+    "open_workspace",
+    "scratch_store",
+    "store_key",
+]
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,21 @@ def open_store(settings: Settings, *, read_only: bool = False) -> Store:
     from lineage.store.sqlite import SqliteStore
 
     return SqliteStore(settings.store_path, interpret, read_only=read_only)
+
+
+@contextmanager
+def scratch_store(settings: Settings) -> Iterator[Store]:
+    """An empty store of the same kind, gone at the end: to rebuild into."""
+    from lineage.store.sqlite import SqliteStore
+
+    beside = settings.store_path.parent
+    parent = beside if os.access(beside, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix=".scratch-", dir=parent) as place:
+        store = SqliteStore(Path(place, "store.db"), interpret)
+        try:
+            yield store
+        finally:
+            store.close()
 
 
 @contextmanager

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,7 +16,7 @@ from lineage.errors import LineageError
 from lineage.settings import Settings, load_settings
 from lineage.wiring import Workspace, open_workspace
 
-__all__ = ["emit", "json_option", "show_error", "workspace"]
+__all__ = ["emit", "json_option", "show_error", "show_internal", "workspace"]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -32,6 +34,18 @@ def emit(value: Any, *, as_json: bool, human: Callable[[], None]) -> None:
         click.echo(json.dumps(value, ensure_ascii=False, indent=2, default=str))
     else:
         human()
+
+
+def show_internal(fault: Exception, *, as_json: bool) -> None:
+    """A fault of the program itself: what to report, and where in the code it was."""
+    frames = traceback.extract_tb(fault.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "?"
+    problem = LineageError(
+        f"{type(fault).__name__}: {fault}",
+        hint="this is a fault of the program: please report it with the command and this message",
+        place=place,
+    )
+    show_error(problem, as_json=as_json)
 
 
 def show_error(fault: LineageError, *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ import click
 
 from lineage.cli.context import emit, json_option, workspace
 from lineage.model.canonical import iso
+from lineage.record.dead_letters import DeadLetter
 
 
 @click.group()
@@ -15,18 +16,23 @@ def dlq() -> None:
     """The dead-letter queue: refused events, kept until they can be recorded."""
 
 
+def _shown(letter: DeadLetter) -> dict[str, Any]:
+    return {**letter.as_dict(), "received_at": iso(letter.received_at)}
+
+
 @dlq.command(name="list")
 @json_option
 def list_letters(*, as_json: bool) -> None:
     """Every letter with the reason it was refused, oldest first."""
     with workspace(read_only=True) as ws:
-        letters = [letter.as_dict() for letter in ws.dead_letters.list()]
+        letters = [_shown(letter) for letter in ws.dead_letters.list()]
 
     def human() -> None:
         for letter in letters:
             place = letter["pointer"] or "-"
-            received = iso(letter["received_at"])
-            click.echo(f"{letter['id'][:12]}  {received}  {letter['code']:<20} {place}")
+            click.echo(
+                f"{letter['id'][:12]}  {letter['received_at']}  {letter['code']:<20} {place}"
+            )
         if not letters:
             click.echo("no dead letters")
 
@@ -39,7 +45,7 @@ def list_letters(*, as_json: bool) -> None:
 def show(*, letter: str, as_json: bool) -> None:
     """One letter with its body."""
     with workspace(read_only=True) as ws:
-        value = ws.dead_letters.get(letter).as_dict()
+        value = _shown(ws.dead_letters.get(letter))
 
     def human() -> None:
         for name, text in value.items():

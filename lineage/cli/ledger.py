@@ -10,13 +10,13 @@ import click
 
 from lineage.cli.context import emit, json_option, workspace
 from lineage.cli.progress import progress
-from lineage.errors import ConfigError, TamperedError
+from lineage.errors import ConfigError, TamperedError, UnknownNameError
 from lineage.model.canonical import iso
 from lineage.record import backup as backups
-from lineage.record.interpret import interpret
 from lineage.record.ledger import verify as verify_ledger
 from lineage.record.rebuild import rebuild as rebuild_into
 from lineage.store.contract import StoredEntry
+from lineage.wiring import Workspace, scratch_store
 
 
 @click.group()
@@ -27,41 +27,112 @@ def ledger() -> None:
 @ledger.command()
 @json_option
 def head(*, as_json: bool) -> None:
-    """Where the ledger ends: position, time, Merkle root."""
+    """Where the ledger ends: position, time, Merkle root. Keep SEQ:ROOT somewhere else."""
     with workspace(read_only=True) as ws:
         end = ws.store.head()
+        root, counts = end.frontier.root().hex(), ws.store.counts()
         value = {
             "seq": end.seq,
             "recorded_at": iso(end.recorded_at) if end.seq else None,
-            "root": end.frontier.root().hex(),
-            "counts": ws.store.counts(),
+            "root": root,
+            "counts": counts,
         }
-    emit(value, as_json=as_json, human=lambda: _print(value))
+
+    def human() -> None:
+        click.echo(f"{end.seq}:{root}")
+        counted = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+        click.echo(f"recorded {value['recorded_at'] or 'nothing yet'}; {counted}")
+
+    emit(value, as_json=as_json, human=human)
 
 
 @ledger.command()
+@click.option(
+    "--expect", multiple=True, metavar="SEQ:ROOT", help="A root that was kept elsewhere; repeat."
+)
+@click.option("--ledger-only", is_flag=True, help="Do not compare the graph with its ledger.")
 @json_option
-def verify(*, as_json: bool) -> None:
-    """Re-read everything; name the first position that does not hold (exit 1)."""
-    with workspace(read_only=True) as ws, progress("verifying", ws.store.head().seq) as tick:
-        result = verify_ledger(ws.store, ws.blobs, progress=tick)
+def verify(*, expect: tuple[str, ...], ledger_only: bool, as_json: bool) -> None:
+    """Re-read everything; name the first position that does not hold (exit 1).
+
+    The graph that answers are given from is compared with what the ledger says, too.
+    """
+    roots = dict(map(_expected, expect))
+    with workspace(read_only=True) as ws:
+        total = ws.store.head().seq
+        with progress("verifying", total) as tick:
+            result = verify_ledger(ws.store, ws.blobs, expect=roots, progress=tick)
+        graph = None
+        if not ledger_only and not result.faults:
+            graph, _, _ = _compared(ws)
     value = {
-        "sound": not result.faults,
+        "sound": not result.faults and graph is not False,
         "entries": result.entries,
+        "root": result.root,
+        "graph_follows_from_ledger": graph,
         "redacted": result.redacted,
         "uninterpreted": result.uninterpreted,
         "blobs": result.blobs,
-        "root": result.root,
         "first_bad": result.first_bad,
         "faults": [asdict(fault) for fault in result.faults[:100]],
     }
-    emit(value, as_json=as_json, human=lambda: _print(value))
+
+    def human() -> None:
+        shown = "sound" if value["sound"] else "NOT SOUND"
+        click.echo(
+            f"{shown}: {result.entries:,} entries, {result.blobs:,} blobs, root {result.root}"
+        )
+        if graph is not None:
+            click.echo(f"the graph {'is' if graph else 'is NOT'} what the ledger says")
+        for count, what in (
+            (result.redacted, "redacted"),
+            (result.uninterpreted, "of unknown kind"),
+        ):
+            if count:
+                click.echo(f"{count:,} {what}")
+        for fault in result.faults[:20]:
+            click.echo(f"  {f'entry {fault.position}' if fault.position else 'head'}: {fault.what}")
+
+    emit(value, as_json=as_json, human=human)
     if result.faults:
         raise TamperedError(
             f"the ledger does not hold: {result.faults[0].what}",
             hint="keep this file as it is, and restore a copy from a backup beside it to compare",
             position=result.first_bad,
         )
+    if graph is False:
+        raise _other_graph()
+
+
+def _expected(text: str) -> tuple[int, bytes]:
+    seq, _, root = text.partition(":")
+    try:
+        size, digest = int(seq), bytes.fromhex(root)
+    except ValueError:
+        size, digest = 0, b""
+    if size < 1 or len(digest) != 32:
+        raise ConfigError(
+            f"not a position and its root: {text!r}",
+            hint="write it as `lineage ledger head` prints it: SEQ:ROOT",
+        )
+    return size, digest
+
+
+def _compared(ws: Workspace) -> tuple[bool, str, str]:
+    """Whether the live graph is what its ledger says; both digests."""
+    with scratch_store(ws.settings) as built:
+        with progress("rebuilding", ws.store.head().seq) as tick:
+            rebuild_into(ws.store, built, progress=tick)
+        live, again = ws.store.digest(), built.digest()
+    return live == again, live, again
+
+
+def _other_graph() -> TamperedError:
+    return TamperedError(
+        "the graph is not what the ledger says",
+        hint="it was altered, or written by another interpreter; the ledger itself is the record: "
+        "`lineage rebuild --keep FILE` writes a store whose graph follows from it",
+    )
 
 
 @ledger.command(name="list")
@@ -88,7 +159,7 @@ def show_entry(*, seq: int, as_json: bool) -> None:
     with workspace(read_only=True) as ws:
         entry = next(ws.store.entries(seq - 1, 1), None)
     if entry is None or entry.seq != seq:
-        raise ConfigError(f"no entry {seq}", hint="`lineage ledger head` says where it ends")
+        raise UnknownNameError(f"no entry {seq}", hint="`lineage ledger head` says where it ends")
     value = {**_row(entry), "body": entry.body.decode("utf-8", "backslashreplace")}
     emit(value, as_json=as_json, human=lambda: _print(value))
 
@@ -98,29 +169,29 @@ def show_entry(*, seq: int, as_json: bool) -> None:
 @json_option
 def rebuild(*, keep: Path | None, as_json: bool) -> None:
     """Read the ledger once more beside the live graph; exit 1 unless both are equal."""
-    from lineage.store.sqlite import SqliteStore
-
     with workspace(read_only=True) as ws:
-        target = keep or ws.settings.store_path.with_suffix(".rebuilt.db")
-        if target.exists():
-            raise ConfigError(f"{target} exists", hint="remove it or name another with --keep")
-        built = SqliteStore(target, interpret)
-        try:
-            with progress("rebuilding", ws.store.head().seq) as tick:
-                entries = rebuild_into(ws.store, built, progress=tick)
-            live, again = ws.store.digest(), built.digest()
-        finally:
-            built.close()
-            if keep is None:
-                for leftover in target.parent.glob(f"{target.name}*"):
-                    leftover.unlink()
-    value = {"entries": entries, "equal": live == again, "live": live, "rebuilt": again}
-    emit(value, as_json=as_json, human=lambda: _print(value))
-    if live != again:
-        raise TamperedError(
-            "the rebuilt graph differs from the live one",
-            hint="the live graph was altered, or written by another interpreter",
-        )
+        if keep is not None:
+            _keep(ws, keep)
+        entries = ws.store.head().seq
+        equal, live, again = _compared(ws)
+    value = {"entries": entries, "equal": equal, "live": live, "rebuilt": again}
+
+    def human() -> None:
+        click.echo(f"{entries:,} entries read again: {'equal' if equal else 'NOT equal'}")
+        click.echo(f"live    {live}\nrebuilt {again}")
+
+    emit(value, as_json=as_json, human=human)
+    if not equal:
+        raise _other_graph()
+
+
+def _keep(ws: Workspace, target: Path) -> None:
+    if target.exists():
+        raise ConfigError(f"{target} exists", hint="name a new file")
+    with scratch_store(ws.settings) as built:
+        rebuild_into(ws.store, built)
+        copyable: Any = built
+        copyable.backup(target)
 
 
 @click.command()
@@ -133,7 +204,13 @@ def backup(*, file: Path, as_json: bool) -> None:
         with progress("copying blobs") as tick:
             made = backups.backup(store, ws.settings.key_path, ws.blobs, file, progress=tick)
     value = {"path": str(made.path), "bytes": made.size, "blobs": made.blobs}
-    emit(value, as_json=as_json, human=lambda: _print(value))
+
+    def human() -> None:
+        click.echo(
+            f"{made.path}: {made.size:,} bytes, {made.blobs:,} blobs; it holds the store's key"
+        )
+
+    emit(value, as_json=as_json, human=human)
 
 
 @click.command()
@@ -142,7 +219,7 @@ def migrate(*, as_json: bool) -> None:
     """Bring the store's schema up to date (opening it for writing does)."""
     with workspace() as ws:
         value = {"store": ws.settings.store, "counts": ws.store.counts()}
-    emit(value, as_json=as_json, human=lambda: _print(value))
+    emit(value, as_json=as_json, human=lambda: click.echo(f"{value['store']} is up to date"))
 
 
 def _row(entry: StoredEntry) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 Exit codes: 0 done; 1 a negative answer (deny, different, tampered) or an error without its own
 code; 2 could not decide, or a wrong command line; from 64 on as in sysexits.h: 64 usage or setting,
-65 input, 66 unknown name, 69 unavailable here, 74 store or source, 75 in use, 77 read-only.
+65 input, 66 unknown name, 69 unavailable here, 70 a fault of the program itself, 74 store or
+source, 75 in use, 77 read-only.
 """
 
 from __future__ import annotations
@@ -67,10 +68,17 @@ class LazyGroup(click.Group):
 
             show_error(fault, as_json="--json" in sys.argv)
             ctx.exit(fault.exit_status)
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
         except BrokenPipeError:
             # The reader of our output went away: that is its right.
             sys.stderr.close()
             ctx.exit(0)
+        except Exception as fault:  # noqa: BLE001 - the last resort: never a bare traceback
+            from lineage.cli.context import show_internal
+
+            show_internal(fault, as_json="--json" in sys.argv)
+            ctx.exit(70)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from lineage.errors import RefusedError
+from lineage.errors import InputError, RefusedError
 from lineage.model import canonical as canon
 from lineage.model.canonical import FOREVER
 from lineage.model.ids import parse_id
@@ -36,6 +36,18 @@ def _canonical_id(text: str) -> str:
 NodeId = Annotated[str, Field(max_length=8_192), AfterValidator(_canonical_id)]
 """An id in the grammar of :mod:`lineage.model.ids`."""
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+def _json_text(text: str) -> str:
+    try:
+        canon.parse_json(text)
+    except InputError as fault:
+        raise ValueError(fault.message) from fault
+    return text
+
+
+JsonText = Annotated[Text, AfterValidator(_json_text)]
+"""JSON as text."""
 MethodName = Literal["observed", "declared", "inferred"]
 
 
@@ -454,7 +466,7 @@ class EntryRedacted(Change):
     kind: Literal["entry.redacted"] = "entry.redacted"
     source: Name
     event_id: Name
-    stub: Text
+    stub: JsonText
     reason: Name
     by: Name
 
@@ -493,7 +505,7 @@ def parse_change(value: Any) -> Change:
     pointer to the first fault.
     """
     kind = value.get("kind") if isinstance(value, dict) else None
-    if kind not in CHANGES:
+    if not isinstance(kind, str) or kind not in CHANGES:
         raise RefusedError(
             f"unknown kind of change: {kind!r:.100}",
             code="unknown-kind",

@@ -50,6 +50,8 @@ def backup(
     It appears complete or not at all. Raises ``ConfigError`` where the target exists,
     ``StoreFullError`` where there is no space.
     """
+    if not target.parent.is_dir():
+        raise ConfigError(f"there is no directory {target.parent}", hint="make it first")
     if target.exists():
         raise ConfigError(f"{target} exists", hint="a backup never overwrites: name a new file")
     temporary = target.with_name(f".{target.name}.{os.getpid()}")

@@ -45,6 +45,7 @@ class Outcome:
 class _Ready:
     incoming: Incoming
     warnings: tuple[str, ...]
+    offered: bytes
 
 
 _Item = tuple[bytes, Any]
@@ -119,16 +120,31 @@ class Intake:
             except TooLargeError as fault:
                 outcomes.append(_refused(fault))
             except RefusedError as fault:
-                letter = self._dead_letters.put(
-                    body, fault, offered_as=offered_as, received_at=self._clock(), actor=actor.id
-                )
-                outcomes.append(_refused(fault, letter))
-        receipts = iter(self._record([r.incoming for r in ready], actor) if ready else [])
-        warnings = iter(ready)
+                outcomes.append(self._refuse(body, fault, offered_as, actor))
+        recorded = iter(self._record_ready(ready, offered_as, actor))
+        return [next(recorded) if outcome is None else outcome for outcome in outcomes]
+
+    def _record_ready(
+        self, ready: Sequence[_Ready], offered_as: str, actor: Actor
+    ) -> list[Outcome]:
+        """One transaction; if something in it is refused one for each, so that none suffers."""
+        if not ready:
+            return []
+        try:
+            receipts = self._record([item.incoming for item in ready], actor)
+        except RefusedError as fault:
+            if len(ready) > 1:
+                return [self._record_ready([item], offered_as, actor)[0] for item in ready]
+            return [self._refuse(ready[0].offered, fault, offered_as, actor)]
         return [
-            _accepted(next(receipts), next(warnings).warnings) if outcome is None else outcome
-            for outcome in outcomes
+            _accepted(receipt, item.warnings) for receipt, item in zip(receipts, ready, strict=True)
         ]
+
+    def _refuse(self, body: bytes, fault: RefusedError, offered_as: str, actor: Actor) -> Outcome:
+        letter = self._dead_letters.put(
+            body, fault, offered_as=offered_as, received_at=self._clock(), actor=actor.id
+        )
+        return _refused(fault, letter)
 
     def _openlineage(self, body: bytes, event: Any) -> _Ready:
         self._check_size(body)
@@ -137,7 +153,7 @@ class Intake:
         if checked.event_at > self._clock() + _FUTURE:
             warnings = (*warnings, "time-in-the-future")
         incoming = Incoming(checked.kind, 1, checked.source, body, checked.event_at, value=event)
-        return _Ready(incoming, warnings)
+        return _Ready(incoming, warnings, body)
 
     def _change(self, body: bytes, item: Any) -> _Ready:
         self._check_size(body)
@@ -153,7 +169,7 @@ class Intake:
         incoming = Incoming(
             item["change"]["kind"], change.v, source, encoded, change.event_at, event_id
         )
-        return _Ready(incoming, ())
+        return _Ready(incoming, (), body)
 
     def _check_size(self, body: bytes) -> None:
         if len(body) > self._max_event:

@@ -8,7 +8,7 @@ have their digest; at the end (5) the root over the leaves is that of the head.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,11 +51,19 @@ class Verification:
 
 
 def verify(
-    store: Store, blobs: BlobStore | None = None, *, progress: Callable[[int], None] | None = None
+    store: Store,
+    blobs: BlobStore | None = None,
+    *,
+    expect: Mapping[int, bytes] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> Verification:
-    """Re-read the whole ledger. Never raises for what it finds: it is in the result."""
+    """Re-read the whole ledger. Never raises for what it finds: it is in the result.
+
+    ``expect`` are roots that were kept elsewhere, by the number of entries they are of: a ledger
+    that was cut off or written anew cannot have them.
+    """
     head = store.head()
-    reading = _Reading(blobs)
+    reading = _Reading(blobs, expect or {})
     for entry in store.entries():
         if entry.seq > head.seq:
             break
@@ -68,9 +76,10 @@ def verify(
 class _Reading:
     """What has been seen of the ledger so far."""
 
-    def __init__(self, blobs: BlobStore | None) -> None:
+    def __init__(self, blobs: BlobStore | None, expect: Mapping[int, bytes]) -> None:
         self.result = Verification()
         self._blobs = blobs
+        self._expect = expect
         self._checked: set[str] = set()
         self._frontier = Frontier.empty()
         self._stubs: dict[EntryRef, bytes] = {}
@@ -88,6 +97,9 @@ class _Reading:
             self._fault(entry.seq, what)
         self._previous_time = entry.recorded_at
         self._frontier.push(entry.leaf)
+        expected = self._expect.get(entry.seq)
+        if expected is not None and expected != self._frontier.root():
+            self._fault(entry.seq, "the root over the entries up to here is not the expected one")
         if entry.salt is None:
             self._redacted.append(entry)
         if entry.kind == "entry.redacted":
@@ -112,6 +124,9 @@ class _Reading:
             self._fault(self._wanted_seq + 1, what)
         elif self._frontier.root() != head.frontier.root():
             self._fault(0, "the root over the leaves is not that of the head")
+        for size in self._expect:
+            if size > head.seq:
+                self._fault(head.seq + 1, f"missing: a root over {size} entries was expected")
         result.faults.sort(key=lambda fault: (fault.position == 0, fault.position))
         return result
 
@@ -141,7 +156,7 @@ def _faults(entry: StoredEntry, previous_time: int) -> Iterator[str]:
 def _stubs(entry: StoredEntry) -> dict[EntryRef, bytes]:
     try:
         claims = interpret(entry.kind, entry.v, entry.body)
-    except (LineageError, ValueError):
+    except LineageError:
         return {}
     return {redaction.target: redaction.stub for redaction in claims.redacts}
 

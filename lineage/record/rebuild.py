@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import islice
 
-from lineage.errors import StoreError
+from lineage.errors import InputError, StoreError, TamperedError
 from lineage.record.interpret import interpret
 from lineage.store.contract import NewEntry, Store, StoredEntry
+from lineage.store.redaction import claims_of_stub
 
 __all__ = ["rebuild"]
 
@@ -18,7 +19,7 @@ def rebuild(source: Store, target: Store, *, progress: Callable[[int], None] | N
     """Copy every entry of ``source`` that ``target`` lacks, with times, salts and commitments.
 
     Returns the last seq. Raises ``StoreError`` when ``target`` holds something else than a prefix
-    of ``source``.
+    of ``source``, ``TamperedError`` for a body that cannot be interpreted.
     """
     done = target.head().seq
     entries = source.entries(after=done)
@@ -37,6 +38,18 @@ def rebuild(source: Store, target: Store, *, progress: Callable[[int], None] | N
 
 
 def _again(entry: StoredEntry) -> NewEntry:
+    try:
+        if entry.salt is None:
+            claims = claims_of_stub(interpret, entry.kind, entry.v, entry.body)
+        else:
+            claims = interpret(entry.kind, entry.v, entry.body)
+    except InputError as fault:
+        # What was taken in could be interpreted then: such a body was changed since.
+        raise TamperedError(
+            f"entry {entry.seq} cannot be interpreted: {fault}",
+            hint="`lineage ledger verify` says whether its body is what was committed to",
+            position=entry.seq,
+        ) from fault
     return NewEntry(
         entry.kind,
         entry.v,
@@ -44,7 +57,7 @@ def _again(entry: StoredEntry) -> NewEntry:
         entry.event_id,
         entry.actor,
         entry.body,
-        interpret(entry.kind, entry.v, entry.body),
+        claims,
         entry.recorded_at,
         entry.salt,
         entry.commitment,

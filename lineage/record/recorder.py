@@ -8,9 +8,8 @@ from typing import Any
 
 from lineage.model.canonical import canonical, parse_json
 from lineage.model.changes import Change, encode_change, kind_of
-from lineage.model.claims import Claims
 from lineage.model.envelope import Actor, event_id_of
-from lineage.record.interpret import INTERPRETED
+from lineage.record.interpret import interpret_value
 from lineage.store.contract import NewEntry, Receipt, Store
 
 __all__ = ["Incoming", "Recorder"]
@@ -70,6 +69,5 @@ class Recorder:
             event_id = event_id_of(
                 self._key, item.source, item.kind, canonical(value), item.event_at
             )
-        meaning = INTERPRETED.get((item.kind, item.v))
-        claims = Claims() if meaning is None else meaning(value)
+        claims = interpret_value(item.kind, item.v, value)
         return NewEntry(item.kind, item.v, item.source, event_id, actor, item.body, claims)

@@ -35,7 +35,7 @@ def _join(events: list[bytes]) -> bytes:
 
 def ingest(base: int, rounds: int = 3) -> None:
     """Events/s at 1, 100, 1,000 a commit, on a store of ``base`` entries."""
-    with tempfile.TemporaryDirectory(dir=".") as place:
+    with tempfile.TemporaryDirectory(prefix=".bench-", dir=".") as place:
         store = SqliteStore(Path(place, "b.db"), interpret)
         recorder = Recorder(store, key=b"k" * 32)
         intake = Intake(recorder.record, DeadLetters(Path(place, "dlq")), max_event=1 << 22)
@@ -72,7 +72,7 @@ def ingest(base: int, rounds: int = 3) -> None:
 def upstream() -> None:
     """Exact upstream of a model 10 levels deep, 3 inputs a run, over 10,000 runs."""
     pipeline = Pipeline()
-    with tempfile.TemporaryDirectory(dir=".") as place:
+    with tempfile.TemporaryDirectory(prefix=".bench-", dir=".") as place:
         path = Path(place, "store.db")
         store = SqliteStore(path, interpret)
         intake = Intake(

@@ -33,6 +33,7 @@ def commands_page() -> str:
         "| 65 | input that is not understood |",
         "| 66 | nothing by that id or name |",
         "| 69 | not available on this host, or a service is away |",
+        "| 70 | a fault of the program itself |",
         "| 74 | the store or a source failed |",
         "| 75 | the store is being served already |",
         "| 77 | the store is read-only |",

@@ -14,6 +14,7 @@ from lineage.model.envelope import Actor
 from lineage.record.dead_letters import DeadLetters
 from lineage.record.intake import Intake, Outcome, split_events
 from lineage.record.interpret import interpret
+from lineage.record.rebuild import rebuild
 from lineage.record.recorder import Recorder
 from lineage.store.contract import View
 from lineage.store.memory import MemoryStore
@@ -199,3 +200,47 @@ def test_a_failing_store_refuses_everything(desk: Desk, monkeypatch: pytest.Monk
     with pytest.raises(LineageError):
         desk.take([EVENT, {**EVENT, "eventType": "START"}])
     assert not desk.store.known(["run:n,j,x"], View(9))
+
+
+def _change(position: str, /, **fields: Any) -> dict[str, Any]:
+    return {"source": "t", "event_id": position, "change": {"v": 1, "event_at": 5, **fields}}
+
+
+CLAIM = {"kind": "owner.claimed", "target": "team:a", "team": "team:b"}
+
+
+@pytest.mark.parametrize("stub", ["{}", "[]", '{"eventTime": "x"}', "3", "null"])
+def test_a_redaction_of_the_wrong_shape_poisons_nothing(desk: Desk, stub: str) -> None:
+    """It comes before its target: nobody can tell yet what the target will be."""
+    redaction = {"kind": "entry.redacted", "source": "t", "event_id": "A", "stub": stub,
+                 "reason": "r", "by": "b"}  # fmt: skip
+    first = {"changes": [_change("R", **redaction)]}
+    assert desk.intake.take_changes(json.dumps(first).encode(), ACTOR)[0].status == "recorded"
+    then = {"changes": [_change("A", **CLAIM), _change("B", **CLAIM)]}
+    outcomes = desk.intake.take_changes(json.dumps(then).encode(), ACTOR)
+    assert [o.status for o in outcomes] == ["recorded", "recorded"]
+    erased = next(desk.store.entries(1, 1))
+    assert (erased.body, erased.salt) == (stub.encode(), None)
+    again = MemoryStore(interpret)
+    rebuild(desk.store, again)
+    assert again.digest() == desk.store.digest()
+
+
+def test_a_refused_redaction_does_not_hurt_its_neighbours(desk: Desk) -> None:
+    first = {"changes": [_change("A", **CLAIM)]}
+    desk.intake.take_changes(json.dumps(first).encode(), ACTOR)
+    redaction = {"kind": "entry.redacted", "source": "t", "event_id": "A", "stub": "{}",
+                 "reason": "r", "by": "b"}  # fmt: skip
+    body = {"changes": [_change("B", **CLAIM), _change("R", **redaction), _change("C", **CLAIM)]}
+    outcomes = desk.intake.take_changes(json.dumps(body).encode(), ACTOR)
+    assert [o.status for o in outcomes] == ["recorded", "refused", "recorded"]
+    assert outcomes[1].code == "uninterpretable-body"
+    assert len(desk.letters) == 1
+
+
+@pytest.mark.parametrize("kind", [["a"], {"a": 1}, None, 3, "", "x"])
+def test_a_kind_of_any_type_is_refused_by_name(desk: Desk, kind: Any) -> None:
+    body = {"changes": [_change("A", **{**CLAIM, "kind": kind}), _change("B", **CLAIM)]}
+    outcomes = desk.intake.take_changes(json.dumps(body).encode(), ACTOR)
+    assert [o.status for o in outcomes] == ["refused", "recorded"]
+    assert outcomes[0].code == "unknown-kind"

@@ -10,7 +10,7 @@ from typing import Any
 import apsw
 import pytest
 
-from lineage.errors import ConfigError
+from lineage.errors import ConfigError, TamperedError
 from lineage.model.changes import parse_change
 from lineage.model.envelope import Actor
 from lineage.record.backup import backup
@@ -146,3 +146,26 @@ def test_a_backup_holds_everything_and_overwrites_nothing(
     assert not verify(restored, DirectoryBlobs(tmp_path / "restored" / "store.blobs")).faults
     assert (tmp_path / "restored" / "store.key").read_text() == "00" * 32
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".copy")]
+
+
+def test_a_root_kept_elsewhere_tells_a_cut_or_rewritten_ledger(
+    tmp_path: Path, blobs: DirectoryBlobs
+) -> None:
+    store = _filled(tmp_path / "s.db", blobs)
+    kept = {7: bytes.fromhex(verify(_filled(tmp_path / "7.db", blobs, 7)).root)}
+    assert verify(store, expect={12: store.head().frontier.root()}).faults == []
+    assert verify(store, expect=kept).first_bad == 7, "another ledger: other salts and times"
+    assert verify(store, expect={13: b"x" * 32}).first_bad == 13
+
+
+def test_a_body_that_was_altered_stops_a_rebuild_with_its_position(
+    tmp_path: Path, blobs: DirectoryBlobs
+) -> None:
+    _filled(tmp_path / "s.db", blobs).close()
+    connection = apsw.Connection(str(tmp_path / "s.db"))
+    connection.execute("UPDATE entry SET body = x'7b7d', packed = 0 WHERE seq = 5")
+    connection.close()
+    store = SqliteStore(tmp_path / "s.db", interpret, read_only=True)
+    with pytest.raises(TamperedError) as found:
+        rebuild(store, SqliteStore(tmp_path / "again.db", interpret))
+    assert found.value.where["position"] == 5

@@ -35,7 +35,7 @@ from lineage.store.contract import (
 from lineage.store.digest import digest_of
 from lineage.store.memory.graph import Graph, StateKey
 from lineage.store.memory.walk import walk
-from lineage.store.redaction import check_stub
+from lineage.store.redaction import check_stub, claims_of_stub
 from lineage.store.search import rank_of
 
 
@@ -85,7 +85,7 @@ class MemoryStore(Store):
         body, claims = entry.body, entry.claims
         if ref in self._stubs:
             body, salt = self._stub_of(ref), None
-            claims = self._interpret(entry.kind, entry.v, body)
+            claims = claims_of_stub(self._interpret, entry.kind, entry.v, body)
         for node in claims.nodes():
             parse_id(node)
         leaf = Envelope(

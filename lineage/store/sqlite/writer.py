@@ -12,7 +12,7 @@ from lineage.model.claims import Claims, EntryRef
 from lineage.model.envelope import SALT_BYTES, Envelope, commitment_of
 from lineage.model.merkle import Frontier
 from lineage.store.contract import Interpreter, NewEntry, Receipt
-from lineage.store.redaction import check_stub
+from lineage.store.redaction import check_stub, claims_of_stub
 from lineage.store.sqlite.claims import ClaimWriter
 from lineage.store.sqlite.connection import query, rows_of
 from lineage.store.sqlite.names import Names
@@ -103,7 +103,7 @@ class Writer:
         stub = self._stub_of(ref) if self._reached_back else None
         if stub is not None:
             body, salt = stub, None
-            claims = self._interpret(entry.kind, entry.v, body)
+            claims = claims_of_stub(self._interpret, entry.kind, entry.v, body)
             nodes = claims.nodes()
         seq = self._seq + 1
         recorded_at = entry.recorded_at
@@ -156,8 +156,13 @@ class Writer:
         if self._connection.changes():
             found = self._entry(target)
             if found is not None and found[0] != seq:
-                at, kind, v, body, _ = found
-                self._claims.retract(target, at, self._interpret(kind, v, body), seq)
+                self._claims.retract(target, found[0], self._said_by(*found[1:]), seq)
+
+    def _said_by(self, kind: str, v: int, body: bytes, salt: bytes | None) -> Claims:
+        """What an entry says as it stands; a redacted one has a stub for a body."""
+        if salt is None:
+            return claims_of_stub(self._interpret, kind, v, body)
+        return self._interpret(kind, v, body)
 
     def _entry(self, ref: EntryRef) -> tuple[int, str, int, bytes, bytes | None] | None:
         sql = """SELECT e.seq, k.text, e.v, e.packed, e.body, e.salt
@@ -192,8 +197,8 @@ class Writer:
         stub = self._stub_of(target)
         if found is None or stub is None or (found[4] is None and found[3] == stub):
             return
-        at, kind, v, body, _ = found
-        before, after = self._interpret(kind, v, body), self._interpret(kind, v, stub)
+        at, kind, v, body, salt = found
+        before, after = self._said_by(kind, v, body, salt), self._interpret(kind, v, stub)
         check_stub(before, after)
         self._connection.execute(
             "UPDATE entry SET packed = ?, body = ?, salt = NULL WHERE seq = ?",
