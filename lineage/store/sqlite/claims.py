@@ -194,8 +194,8 @@ class ClaimWriter:
         self._resolution.set_made(changes, self._flush)
         if changes.aliased:
             self._flush()
-            self._components.clear()
-            done = self._derivation.update(changes.aliased, seq)
+            done = self._components.realias(changes.aliased)
+            self._derivation.update(changes.aliased, seq)
             changes = changes.without(done)
         self._resolution.settle(changes, seq, self._flush)
 

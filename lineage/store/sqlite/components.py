@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import apsw
@@ -81,6 +81,21 @@ class Components:
         """Forget everything."""
         self._artifacts.clear()
         self._any = None
+
+    def realias(self, artifacts: Iterable[int]) -> set[int]:
+        """Equivalences of these may have changed: look them up again, with all they are one with.
+
+        What is remembered of others stays: of one that is new in this entry it is more than could
+        be looked up as new.
+        """
+        self._any = None
+        members: set[int] = set()
+        for artifact in artifacts:
+            if artifact not in members:
+                members.update(self.component(artifact))
+        for member in members:
+            self._artifacts[member] = self._load(member)
+        return members
 
     def begin(self) -> None:
         """A transaction begins."""
