@@ -65,6 +65,33 @@ def _fill(store: Store, history: list[dict[str, Any]], place: Path, cuts: random
         at += size
 
 
+def _event(second: int, job: str, used: dict[str, Any], made: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "eventTime": f"2024-01-01T00:00:0{second}Z", "eventType": "COMPLETE",
+        "run": {"runId": job}, "job": {"namespace": "j", "name": job},
+        "inputs": [used], "outputs": [made], "producer": "http://p",
+    }  # fmt: skip
+
+
+def test_an_entry_with_a_new_alias_and_a_new_output(tmp_path: Path) -> None:
+    """The alias is of another dataset: what the entry made must not be forgotten for it."""
+    link = {"symlinks": {"identifiers": [{"namespace": "hive", "name": "db.raw"}]}}
+    raw = {"namespace": "n", "name": "raw", "facets": link}
+    features = {"namespace": "n", "name": "features"}
+    history = [
+        _event(1, "etl", raw, features),
+        _event(5, "train", features, {"namespace": "n", "name": "model"}),
+    ]
+    live, memory = SqliteStore(tmp_path / "live.db", interpret), MemoryStore(interpret)
+    for store in (live, memory):
+        for event in history:
+            _fill(store, [event], tmp_path, random.Random(1))
+    assert live.digest(recorded=False) == memory.digest(recorded=False)
+    again = SqliteStore(tmp_path / "again.db", interpret)
+    rebuild(live, again)
+    assert again.digest() == live.digest()
+
+
 @settings(max_examples=120, deadline=None)
 @given(st.lists(events(), min_size=1, max_size=8), st.randoms(use_true_random=False))
 def test_backends_orders_and_rebuilds_agree(
