@@ -24,7 +24,9 @@ def main() -> int:
     stage.say(f"Done in {time.monotonic() - began:.0f} s.")
     stage.say("Look around yourself:")
     for command in (
-        "lineage serve                     then open /graphql in a browser",
+        'export PATH="$PWD/.venv/bin:$PATH"',
+        *(() if stage.home.name == ".lineage" else (f"export LINEAGE_HOME={stage.home.name}",)),
+        "lineage serve                     then open its address in a browser",
         "lineage show model:tumour",
         "lineage owners show model:tumour",
         "lineage ledger verify",

@@ -33,17 +33,22 @@ class Stage(AbstractContextManager["Stage"]):
 
     @classmethod
     def set(cls) -> Stage:
-        """Clear away what an earlier demo made, and nothing else."""
+        """Clear away what an earlier demo made, and nothing that came to it since."""
         base = Path.cwd()
         work = base / "demo-run"
         home = base / ".lineage"
         if home.exists() and not (home / _MARK).exists():
             home = base / ".lineage-demo"
+        used_since = (home / _MARK).exists() and _size(home) != (home / _MARK).read_text()
         for old in (work, home):
-            if (old / _MARK).exists():
+            if used_since and old.exists():
+                kept = next(p for n in range(1, 999) if not (p := Path(f"{old}.kept-{n}")).exists())
+                old.rename(kept)
+                print(f"   {old.name} was used since the last demo: it is kept as {kept.name}.")
+            elif (old / _MARK).exists():
                 shutil.rmtree(old)
             old.mkdir(exist_ok=True)
-            (old / _MARK).write_text("the demo clears this directory when it starts\n")
+            (old / _MARK).write_text("")
         environment = {
             name: value
             for name, value in os.environ.items()
@@ -59,11 +64,12 @@ class Stage(AbstractContextManager["Stage"]):
 
     @override
     def __exit__(self, *_: object) -> None:
-        """Stop the service, whatever happened."""
+        """Stop the service, whatever happened, and mark what the demo left."""
         if self.service is not None:
             self.service.terminate()
             self.service.wait(30)
             self.service = None
+        (self.home / _MARK).write_text(_size(self.home))
 
     @property
     def all_seen(self) -> bool:
@@ -160,3 +166,15 @@ class Stage(AbstractContextManager["Stage"]):
         if value.get("errors"):
             raise SystemExit(f"GraphQL: {value['errors']}")
         return value["data"]
+
+
+def _size(home: Path) -> str:
+    """The end of the store's ledger: tells whether somebody recorded something since."""
+    done = subprocess.run(
+        [sys.executable, "-m", "lineage", "ledger", "head", "--json"],
+        env={**os.environ, "LINEAGE_HOME": str(home), "LINEAGE_STORE": ""},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+    return json.loads(done.stdout)["root"] if done.returncode == 0 else ""

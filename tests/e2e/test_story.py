@@ -80,6 +80,16 @@ def test_the_store_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     assert (own / "store.db").read_bytes() == b"mine"
 
 
+def test_what_came_to_the_demo_store_since_is_kept(tmp_path: Path) -> None:
+    _play(tmp_path)
+    _lineage(tmp_path, "owners", "claim", "model:other", "team:mine")
+    position = _lineage(tmp_path, "ledger", "head")["seq"]
+    assert ".lineage.kept-1" in _play(tmp_path)
+    (tmp_path / ".lineage").rename(tmp_path / "fresh")
+    (tmp_path / ".lineage.kept-1").rename(tmp_path / ".lineage")
+    assert _lineage(tmp_path, "ledger", "head")["seq"] == position
+
+
 def test_without_namespaces_and_without_a_compiler(tmp_path: Path) -> None:
     """A host that refuses both: the story is the same, and says what it fell back to."""
     bare = tmp_path / "bin"
