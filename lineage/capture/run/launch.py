@@ -83,6 +83,7 @@ class Job:
             if ended is not None:
                 if self._witness:
                     self._witness.end()
+                _forget_pending()  # sent while the job ran: not meant for what we do now
                 return ended
             number, from_terminal = _next_signal()
             if number in _PASSED_ON and not from_terminal and not self._had_it(number):
@@ -101,9 +102,7 @@ class Job:
 
     def release(self) -> None:
         """Signals come to us as to any program again."""
-        if hasattr(signal, "sigtimedwait"):
-            while signal.sigtimedwait(_WATCHED, 0) is not None:
-                pass
+        _forget_pending()
         signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
 
     @staticmethod
@@ -127,8 +126,9 @@ class Job:
         """Job control stopped the job: stop as well, so that the shell gets its terminal back."""
         if number not in _STOPS:
             return
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+        # Sent while it is blocked: one from the terminal that is still pending is then the same.
         os.kill(os.getpid(), number)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
         signal.pthread_sigmask(signal.SIG_BLOCK, {number})
 
     def _had_it(self, number: int) -> bool:
@@ -211,6 +211,11 @@ def _next_signal() -> tuple[int, bool]:
         return info.si_signo, info.si_code == _SI_KERNEL
     number = signal.sigwait(_WATCHED)
     return number, number in _FROM_TERMINAL and os.isatty(0)
+
+
+def _forget_pending() -> None:
+    while pending := signal.sigpending() & _WATCHED:
+        signal.sigwait(pending)
 
 
 def _spawn(

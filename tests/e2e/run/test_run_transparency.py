@@ -6,6 +6,8 @@ import contextlib
 import json
 import os
 import pty
+import select
+import shlex
 import shutil
 import signal
 import subprocess
@@ -263,6 +265,39 @@ def test_interrupting_at_a_terminal_reaches_the_job_once(box: Any) -> None:
             seen += chunk
     _, status = os.waitpid(pid, 0)
     assert os.waitstatus_to_exitcode(status) == 1, seen
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs a shell with job control")
+def test_a_job_can_be_stopped_and_brought_back_at_a_terminal(box: Any) -> None:
+    box.write("job.py", "import sys\nprint('u' + 'p')\nfor x in sys.stdin: print('got', x * 2)\n")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(box.project)
+        os.execvpe("bash", ["bash", "--norc", "-i"], {**box.environ, "PS1": "$ ", "TERM": "dumb"})
+    seen = b""
+
+    def after(keys: str, expected: bytes) -> bytes:
+        nonlocal seen
+        os.write(terminal, keys.encode())
+        before = len(seen)
+        end = time.monotonic() + 20
+        while expected not in seen[before:]:
+            ready, _, _ = select.select([terminal], [], [], end - time.monotonic())
+            assert ready, seen
+            seen += os.read(terminal, 4096)
+        return seen[before:]
+
+    try:
+        after(shlex.join(box.command(sys.executable, "-u", "job.py")) + "\n", b"up\r\n")
+        for _ in range(3):
+            after("\x1a", b"Stopped")
+            after("fg\n", b"job.py\r\n")
+            assert b"Stopped" not in after("here\n", b"got here")
+        assert b"COMPLETE" in after("\x04", b"lineage: run") + after("echo e$?d\n", b"e0d")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
 
 
 @LINUX
