@@ -25,6 +25,7 @@ __all__ = ["Delivered", "HttpSink", "Sink", "deliver"]
 Sink = Callable[[Sequence[Item]], None]
 """Records items, all or none. Raises ``InputError`` for what no retry can mend."""
 
+_SOME_REFUSED = 207
 _REFUSALS = frozenset({400, 413, 422})
 
 
@@ -109,7 +110,11 @@ class HttpSink:
         )
         try:
             with self._opener.open(request, timeout=self._timeout) as response:
-                response.read()
+                said = response.read(10_000)
+                if response.status == _SOME_REFUSED:  # one by one tells which
+                    raise InputError(
+                        "refused in part by the service", said=said.decode("utf-8", "replace")
+                    )
         except urllib.error.HTTPError as fault:
             with fault:
                 self._explain(fault)

@@ -166,6 +166,7 @@ def test_a_damaged_file_does_not_stand_in_the_way(tmp_path: Path) -> None:
 class _Service:
     def __init__(self, status: int = 200) -> None:
         self.status = status
+        self.statuses: list[int] = []
         self.requests: list[tuple[str, str | None, Any]] = []
         outer = self
 
@@ -173,7 +174,7 @@ class _Service:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 outer.requests.append((self.path, self.headers["Authorization"], json.loads(body)))
-                self.send_response(outer.status)
+                self.send_response(outer.statuses.pop(0) if outer.statuses else outer.status)
                 if outer.status == 302:
                     self.send_header("Location", "http://127.0.0.1:1/elsewhere")
                 self.send_header("Content-Length", "2")
@@ -237,6 +238,21 @@ def test_a_service_that_refuses_the_content_is_not_asked_again(
     spool.put([item(7)])
     assert deliver(spool, HttpSink(service.url)).refused == 1
     assert spool.pending() == []
+
+
+def test_what_a_service_refuses_among_others_is_set_aside(
+    tmp_path: Path, service: _Service
+) -> None:
+    service.statuses = [207, 201, 422, 201]
+    spool = Spool(tmp_path)
+    spool.put([item(0), item(1), item(2)])
+    result = deliver(spool, HttpSink(service.url))
+    assert (result.items, result.refused, spool.pending()) == (2, 1, [])
+    sent = [[c["event_id"] for c in body["changes"]] for _, _, body in service.requests]
+    assert sent == [
+        [f"run-{n}.started" for n in range(3)],
+        *([f"run-{n}.started"] for n in range(3)),
+    ]
 
 
 def test_nobody_listening_leaves_the_spool(tmp_path: Path) -> None:

@@ -31,7 +31,8 @@ class FileFacts:
     """``uses`` and ``outputs`` as in ``run.finished``, and what could not be told of them.
 
     ``changed`` are inputs that others wrote while the job ran, ``unhashed`` counts files without a
-    digest, ``temporary`` those made and gone, ``folded`` those told by their folder.
+    digest, ``temporary`` those made and gone, ``folded`` those told by their folder,
+    ``left_out`` models and deletions beyond what an entry can hold.
     """
 
     uses: list[dict[str, Any]] = field(default_factory=list)
@@ -41,6 +42,7 @@ class FileFacts:
     unhashed: int = 0
     temporary: int = 0
     folded: int = 0
+    left_out: int = 0
 
 
 def describe_files(
@@ -169,7 +171,9 @@ def _by_folder(
     entries: list[dict[str, Any]], facts: FileFacts, put_blob: PutBlob
 ) -> list[dict[str, Any]]:
     """Where there are too many files, the folders with most of them stand for what they hold."""
-    kept = [entry for entry in entries if not _foldable(entry)][:MOST_FILES]
+    kept = [entry for entry in entries if not _foldable(entry)]
+    facts.left_out += max(len(kept) - MOST_FILES, 0)
+    kept = kept[:MOST_FILES]
     loose = [entry for entry in entries if _foldable(entry)]
     fewest = _WORTH_FOLDING
     while len(loose) > MOST_FILES:

@@ -28,8 +28,11 @@ __all__ = ["SOURCE", "Facts", "finished_item", "started_item"]
 SOURCE = "run"
 """The source of what ``lineage run`` records; event ids are ``<run id>.started`` and so on."""
 
-_LONGEST_ARGUMENT = 8192
-_MOST_ARGUMENTS = 2000
+LARGEST = 3 << 20
+"""Bytes of an entry: services take 4 MiB by default."""
+_LONGEST_COMMAND = 256 << 10
+_LONGEST_GAP = 4000
+_MOST_GAPS = 200
 
 
 @dataclass(slots=True)
@@ -47,8 +50,9 @@ class Facts:
 
     def gap(self, reason: str, detail: str = "") -> None:
         """Say once that something may have been missed."""
-        if (reason, detail) not in self.gaps:
-            self.gaps.append((reason, detail[:4000]))
+        told = reason, detail[:_LONGEST_GAP]
+        if told not in self.gaps and len(self.gaps) < _MOST_GAPS:
+            self.gaps.append(told)
 
 
 def _run(plan: Plan) -> dict[str, str]:
@@ -63,7 +67,7 @@ def started_item(
     allowed: tuple[str, ...] = (),
 ) -> Item:
     """``run.started``. ``person`` is an opaque id and a name; ``allowed`` further variables."""
-    command = [shown(word)[:_LONGEST_ARGUMENT] for word in plan.command[:_MOST_ARGUMENTS]]
+    command = _command(plan)
     body: dict[str, Any] = {
         "kind": "run.started",
         "v": 1,
@@ -87,6 +91,19 @@ def started_item(
     return _item(plan, "started", body)
 
 
+def _command(plan: Plan) -> list[str]:
+    """The command line, cut where it is longer than anybody would read."""
+    words: list[str] = []
+    room = _LONGEST_COMMAND
+    for word in map(shown, plan.command):
+        if room <= 0:
+            words.append("...")
+            break
+        words.append(word[:room])
+        room -= len(word)
+    return words
+
+
 def finished_item(plan: Plan, ended: Ended, ended_at: int, facts: Facts) -> Item:
     """``run.finished``."""
     body: dict[str, Any] = {
@@ -108,7 +125,28 @@ def finished_item(plan: Plan, ended: Ended, ended_at: int, facts: Facts) -> Item
         "environment": facts.environments[0][1] if facts.environments else None,
     }
     body |= {name: value for name, value in further.items() if value is not None}
-    return _item(plan, "finished", body)
+    item = _item(plan, "finished", body)
+    while len(item.body) > LARGEST and (body["uses"] or body["outputs"]):
+        item = _item(plan, "finished", _shortened(body))
+    return item
+
+
+def _shortened(body: dict[str, Any]) -> dict[str, Any]:
+    """Without the data files of tables; when they are gone already, without half of the inputs.
+
+    A service takes no larger entry, and a record without details is better than none.
+    """
+    details = [use for use in body["uses"] if use.get("files") or use.get("candidates")]
+    for use in details:
+        use.pop("files", None)
+        use.pop("candidates", None)
+    if not details:
+        for name in ("uses", "outputs"):
+            body[name] = body[name][: len(body[name]) // 2]
+    gap = {"reason": "record-shortened", "detail": "it was larger than an entry may be"}
+    if gap not in body["gaps"]:
+        body["gaps"].append(gap)
+    return body
 
 
 def _item(plan: Plan, what: str, body: dict[str, Any]) -> Item:

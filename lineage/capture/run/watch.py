@@ -305,6 +305,8 @@ class Watch:
         self._facts.outputs += found.outputs
         if found.changed:
             self._facts.gap("input-changed", _named(found.changed))
+        if found.left_out:
+            self._facts.gap("record-shortened", f"{found.left_out} files are not told")
         if self._inputs.hurried:
             self._facts.gap("interrupted", "a signal ended the taking of digests")
 
@@ -344,6 +346,7 @@ class Watch:
             "unhashed": files.unhashed,
             "temporary": files.temporary,
             "folded": files.folded,
+            "left_out": files.left_out,
             "gpus": gpus(),
         }
         facts.capture.update(said)

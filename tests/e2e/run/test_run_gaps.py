@@ -187,6 +187,13 @@ def test_without_a_compiler_the_python_hook_goes_on_alone(
     assert "only Python" not in again.err, "it is said once"
 
 
+def test_a_service_that_is_away_leaves_everything_in_the_spool(box: Any) -> None:
+    ran = box.run("sh", "-c", "exit 4", options=(), environ={"LINEAGE_URL": "http://127.0.0.1:1"})
+    assert ran.code == 4
+    assert ran.finished["exit_code"] == 4
+    assert "waits in the spool" in ran.err
+
+
 def test_a_compiler_that_fails_is_not_asked_at_every_run(box: Any) -> None:
     tools = box.root / "tools"
     tools.mkdir()
