@@ -15,7 +15,6 @@ from lineage.cli.owning import (
     now,
     plain,
     print_ownership,
-    standing_of,
     target_of,
     view_at,
 )
@@ -23,19 +22,18 @@ from lineage.cli.teams import team
 from lineage.errors import OwnershipError
 from lineage.model.canonical import micros
 from lineage.model.changes import OwnerAccepted, OwnerClaimed, OwnerRetracted
-from lineage.model.ids import ARTIFACT
 from lineage.ownership.changes import EXPLICIT, Terms, accept, claim, retract, team_of
-from lineage.ownership.claims import Owners, owned_as
+from lineage.ownership.claims import owned_as, standing_of
+from lineage.ownership.kinds import NEED_OWNER, scan_owned
+from lineage.ownership.notes import notes_on
 from lineage.ownership.precedence import Ownership, Status
-from lineage.ownership.rules import OwnerAccepted as OwnerRule
-from lineage.query.facts import kind_of, name_of
+from lineage.query.batch import Batch
 from lineage.query.names import resolve_name
 from lineage.store.contract import Store, View
 from lineage.wiring import Workspace
 
 __all__ = ["owners"]
 
-_PAGE = 500
 _TARGET = "[TARGET] TEAM"
 
 _scope = click.option(
@@ -100,7 +98,7 @@ def list_owners(
     known_at: str,
     as_json: bool,
 ) -> None:
-    """Artifacts and who answers for them, of the kinds that must have an owner."""
+    """Artifacts that exist and who answers for them, of the kinds that must have an owner."""
     flags = (orphaned, contested, unaccepted)
     statuses = (Status.ORPHANED, Status.CONTESTED, Status.CLAIMED)
     wanted = {status for flag, status in zip(flags, statuses, strict=True) if flag} or set(Status)
@@ -108,7 +106,7 @@ def list_owners(
     rows: list[dict[str, Any]] = []
     with workspace(read_only=True) as ws:
         view = view_at(ws.store, as_of, known_at)
-        for standing, kind, name in _artifacts(ws.store, view, kinds or OwnerRule.kinds):
+        for standing, kind, name in _rows(ws.store, view, kinds or NEED_OWNER):
             if standing.status in wanted and (not named or _concerns(standing, named)):
                 rows.append({"name": name, "kind": kind, **plain(standing)})
 
@@ -120,19 +118,15 @@ def list_owners(
     emit(rows, as_json=as_json, human=human)
 
 
-def _artifacts(
-    store: Store, view: View, kinds: tuple[str, ...]
-) -> Iterator[tuple[Ownership, str, str]]:
-    """Ownership, kind and name of every artifact of ``kinds``."""
-    everyone, after = Owners(store, view), ""
-    while ids := store.page(view, classes=[ARTIFACT], after=after, limit=_PAGE):
-        attributes = {node.id: node.attributes for node in store.nodes(ids, view)}
-        of_kind = {node: kind_of(node, attributes[node]) for node in ids}
-        found = everyone.of(node for node in ids if of_kind[node] in kinds)
-        for node, standing in found.items():
-            kind = of_kind[node]
-            yield standing, kind, name_of(node, kind, attributes[node])
-        after = ids[-1]
+def _rows(store: Store, view: View, kinds: tuple[str, ...]) -> Iterator[tuple[Ownership, str, str]]:
+    """Ownership, kind and name of every artifact of ``kinds`` that exists at ``view``."""
+    # What a thing is called, and is, does not depend on the time that is asked about.
+    ever = View(view.position)
+    for _, listed in scan_owned(store, view, kinds):
+        batch = Batch(store, ever, [each.node for each in listed])
+        for each in listed:
+            kind = batch.kind(each.node)
+            yield each.ownership, kind, batch.name(each.node, kind)
 
 
 def _concerns(standing: Ownership, team: str) -> bool:
@@ -170,8 +164,6 @@ def claim_owner(
     )
     with workspace() as ws:
         target, team = target_of(ws.store, words, scope)
-        if not ws.store.known([team_of(team)], View(ws.store.head().seq)):
-            click.echo(f"note: {team_of(team)} was not heard of before", err=True)
         change = claim(ws.store, target, team, terms, actor=ws.actor, now=now())
         _record(ws, change, as_json=as_json)
 
@@ -180,15 +172,23 @@ def claim_owner(
 @_words
 @_scope
 @_source
+@click.option("--reason", default="", help="Why you accept for a team that you do not belong to.")
 @json_option
 def accept_owner(
-    *, words: tuple[str, ...], scope: tuple[str, str] | None, source: str, as_json: bool
+    *,
+    words: tuple[str, ...],
+    scope: tuple[str, str] | None,
+    source: str,
+    reason: str,
+    as_json: bool,
 ) -> None:
-    """TEAM accepts the claim on TARGET."""
+    """TEAM accepts the claim on TARGET: one of its members does, where they are recorded."""
     with workspace() as ws:
         target, team = target_of(ws.store, words, scope)
         try:
-            change = accept(ws.store, target, team, actor=ws.actor, now=now(), source=source)
+            change = accept(
+                ws.store, target, team, actor=ws.actor, now=now(), source=source, reason=reason
+            )
         except OwnershipError as fault:
             if fault.code != "already-accepted":
                 raise
@@ -228,10 +228,16 @@ def _record(
 ) -> None:
     (receipt,) = ws.recorder.record_changes([change], source=SOURCE, actor=ws.actor)
     view = View(receipt.seq, max(now(), change.event_at))
+    before = standing_of(ws.store, change.target, View(receipt.seq - 1, view.as_of))
     standing = standing_of(ws.store, change.target, view)
     name = display_name_of(ws.store, change.target, view)
-    value = {"seq": receipt.seq, "kind": change.kind, "ownership": plain(standing)}
+    notes = notes_on(ws.store, change, ws.actor, before, standing, receipt.seq)
+    value = {
+        "seq": receipt.seq, "kind": change.kind, "ownership": plain(standing), "notes": notes,
+    }  # fmt: skip
     emit(value, as_json=as_json, human=lambda: print_ownership(standing, name))
+    for note in () if as_json else notes:
+        click.echo(note, err=True)
 
 
 owners.add_command(team)

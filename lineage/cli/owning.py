@@ -11,11 +11,11 @@ import click
 
 from lineage.errors import RefusedError, UnknownNameError
 from lineage.model.canonical import FOREVER, iso
-from lineage.model.ids import SCOPE, artifact_of, class_of, parse_id
+from lineage.model.ids import artifact_of, parse_id
 from lineage.model.naming import FILE
 from lineage.ownership.changes import scope_target
-from lineage.ownership.claims import Owners, owned_as
-from lineage.ownership.precedence import Claim, Ownership, Status, accountable
+from lineage.ownership.claims import owned_as
+from lineage.ownership.precedence import Claim, Ownership, Status
 from lineage.query.facts import kind_of, name_of
 from lineage.query.names import resolve_name
 from lineage.query.views import Times, view_of
@@ -27,7 +27,6 @@ __all__ = [
     "now",
     "plain",
     "print_ownership",
-    "standing_of",
     "target_of",
     "view_at",
 ]
@@ -69,13 +68,6 @@ def view_at(store: Store, as_of: str, known_at: str) -> View:
     """Where a question stands; without a time it is the present: a claim may end later."""
     view = view_of(store, Times(as_of, known_at), store.head().seq)
     return View(view.position, now()) if view.as_of == LATEST else view
-
-
-def standing_of(store: Store, node: str, view: View) -> Ownership:
-    """Who answers for a node; of a scope, the claims on it alone."""
-    if class_of(node) != SCOPE:
-        return Owners(store, view).of([node])[node]
-    return accountable(node, Owners(store, view).on(node))
 
 
 def display_name_of(store: Store, node: str, view: View) -> str:

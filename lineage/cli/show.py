@@ -216,4 +216,6 @@ def _completeness(found: dict[str, Any], nodes: dict[str, dict[str, Any]]) -> li
         name = nodes.get(use["artifact"], {"name": use["artifact"]})["name"]
         run = nodes.get(use["run"], {"name": use["run"]})["name"]
         lines.append(f"  unknown which version of {name} was used by {run}")
+    for origin in found["unknown_origins"]:
+        lines.append(f"  nobody recorded what made {origin['name']}; {origin['advice']}")
     return lines

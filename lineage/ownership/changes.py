@@ -3,8 +3,8 @@
 The ledger's own rules are mild (accepting what nobody claimed does nothing); a person must be told.
 So every function here takes the store, looks at the head of the ledger, and raises
 ``OwnershipError`` with the reason: ``bad-team``, ``not-ownable``, ``bad-interval``,
-``backdated-needs-reason``, ``needs-second-person``, ``nothing-to-accept``, ``nothing-to-retract``,
-``already-accepted``, ``several-claims``.
+``backdated-needs-reason``, ``needs-second-person``, ``not-a-member``, ``nothing-to-accept``,
+``nothing-to-retract``, ``already-accepted``, ``several-claims``.
 
 ``now`` is UTC microseconds. A change is dated after the last one on its claim, even where this
 clock is behind the one that dated that.
@@ -34,7 +34,7 @@ from lineage.model.naming import normalise
 from lineage.ownership.claims import Owners, aliases_of, owned_as
 from lineage.ownership.patterns import scope_of
 from lineage.ownership.precedence import Claim
-from lineage.ownership.standing import claim_of
+from lineage.ownership.standing import claim_of, split_key
 from lineage.store.contract import StateValue, Store, View
 
 __all__ = [
@@ -42,11 +42,14 @@ __all__ = [
     "Terms",
     "accept",
     "claim",
+    "members_of",
     "retract",
     "scope_target",
     "target_words",
     "team_of",
 ]
+
+_LISTED = 10
 
 EXPLICIT = "explicit"
 """The claim source of what a person says here."""
@@ -142,15 +145,23 @@ def claim(
 
 
 def accept(
-    store: Store, target: str, team: str, *, actor: Actor, now: int, source: str = ""
+    store: Store,
+    target: str,
+    team: str,
+    *,
+    actor: Actor,
+    now: int,
+    source: str = "",
+    reason: str = "",
 ) -> OwnerAccepted:
     """The team accepts the claim on ``target`` (from ``source``, needed only if there are several).
 
-    Of a backdated claim the acceptance reaches back as far as the claim.
+    Of a backdated claim the acceptance reaches back as far as the claim. Where the team's members
+    are recorded, ``actor`` is one of them, or says in ``reason`` why not.
     """
     subject, team = _subject(target), team_of(team)
     view = _now(store, now)
-    found = _only(_claims(store, subject, team, source, view), subject, "accept")
+    found = _only(_claims(store, subject, team, source, view, awaiting=True), subject, "accept")
     if found is None:
         raise OwnershipError(
             f"no claim of {team} on {subject} to accept",
@@ -170,13 +181,32 @@ def accept(
             hint="ask somebody else to accept it, or retract it and claim from now on",
             claimed_by=list(found.claimed_by),
         )
+    if not reason.strip():
+        _must_belong(actor, team, members_of(store, team, view))
     at = max(now, found.last_at + 1)
     # A claim that begins later (or whose author's clock is ahead) is accepted from its beginning.
     since = found.since if found.proposed or found.since > at else None
     return OwnerAccepted(
         event_at=at, target=found.subject, team=team, claim_source=found.source, since=since,
-        by=actor.id,
+        until=_end_of_past(found, now), reason=reason, by=actor.id,
     )  # fmt: skip
+
+
+def members_of(store: Store, team: str, view: View) -> list[str]:
+    """Ids of the people who are recorded as members of a team."""
+    states = store.states(view, objects=[team], types=[StateType.MEMBER_OF])
+    return sorted({state.subject for state in states})
+
+
+def _must_belong(actor: Actor, team: str, members: list[str]) -> None:
+    if members and actor.id not in members:
+        raise OwnershipError(
+            f"{actor.id} is not a member of {team}",
+            code="not-a-member",
+            hint="ask a member to accept it; or say with --reason why you accept in their place: "
+            "that is recorded",
+            members=members[:_LISTED],
+        )
 
 
 def retract(
@@ -204,7 +234,8 @@ def retract(
     since = found.since if found.proposed else None
     return OwnerRetracted(
         event_at=at, target=found.subject, team=team, claim_source=found.source,
-        since=since if since is not None else now if now < at else None, reason=reason, by=actor.id,
+        since=since if since is not None else now if now < at else None,
+        until=_end_of_past(found, now), reason=reason, by=actor.id,
     )  # fmt: skip
 
 
@@ -239,22 +270,49 @@ def _source(source: str) -> str:
     return source
 
 
-def _claims(store: Store, subject: str, team: str, source: str, view: View) -> list[Claim]:
-    """Claims of a team on a thing under any of its names: in force, or yet to begin."""
+def _claims(
+    store: Store, subject: str, team: str, source: str, view: View, *, awaiting: bool = False
+) -> list[Claim]:
+    """Claims of a team on a thing under any of its names: in force, or yet to begin.
+
+    A proposal for a time that has passed is one too, where nothing else is there (or, with
+    ``awaiting``, where nothing else awaits an acceptance).
+    """
     names = [subject]
     if class_of(subject) != SCOPE:
         names = list(aliases_of(store, [subject], view)[subject])
     found: dict[tuple[str, str], Claim] = {}
+    past: dict[tuple[str, str], Claim] = {}
     for name in names:
         for state in store.history(name, StateType.OWNED_BY, view.position):
-            key = (name, state.object)
-            if state.until > view.as_of and key not in found:
-                found[key] = _at_its_time(store, state, view)
-    return [c for c in found.values() if c.team == team and source in ("", c.source)]
+            if split_key(state.object)[0] != team:
+                continue
+            claim = _at_its_time(store, state, view)
+            if state.until > view.as_of:
+                found.setdefault((name, state.object), claim)
+            elif claim.proposed and not _made_then(store, state, view):
+                past[name, state.object] = claim
+    for key, claim in past.items():
+        if key not in found or (awaiting and found[key].accepted):
+            found[key] = claim
+    return [claim for claim in found.values() if source in ("", claim.source)]
+
+
+def _made_then(store: Store, state: StateValue, view: View) -> bool:
+    """Whether a claim was made when it began, and only came to be recorded later."""
+    made = store.state_evidence(state.subject, StateType.OWNED_BY, state.object, view.position)
+    return any(evidence.at == state.since for evidence in made)
 
 
 def _at_its_time(store: Store, state: StateValue, view: View) -> Claim:
-    return claim_of(store, state, View(view.position, max(view.as_of, state.since)))
+    """The claim as it is now, as it will be when it begins, or as it was when it began."""
+    now = state.since if state.until <= view.as_of else max(view.as_of, state.since)
+    return claim_of(store, state, View(view.position, now))
+
+
+def _end_of_past(claim: Claim, now: int) -> int | None:
+    """Where a claim on the past ends: what is said of it says nothing of what came after."""
+    return claim.until if claim.until <= now else None
 
 
 def _only(found: list[Claim], subject: str, verb: str) -> Claim | None:

@@ -18,7 +18,7 @@ from lineage.ownership.precedence import Claim, Ownership, accountable
 from lineage.ownership.standing import claim_of
 from lineage.store.contract import Store, View
 
-__all__ = ["Owners", "aliases_of", "owned_as", "ownership_of"]
+__all__ = ["Owners", "aliases_of", "owned_as", "ownership_of", "standing_of"]
 
 _CHUNK = 500
 """Ids per read: backends bind each one."""
@@ -59,6 +59,13 @@ def aliases_of(store: Store, ids: Iterable[str], view: View) -> dict[str, tuple[
     for node, root in sorted(representative.items()):
         classes[root].append(node)
     return {node: tuple(classes.get(representative.get(node, node), [node])) for node in asked}
+
+
+def standing_of(store: Store, node: str, view: View) -> Ownership:
+    """Who answers for a node; of a scope, the claims on it alone."""
+    if class_of(node) != SCOPE:
+        return Owners(store, view).of([node])[node]
+    return accountable(node, Owners(store, view).on(node))
 
 
 class Owners:

@@ -26,15 +26,15 @@ from lineage.model.ids import (
     job_of_run,
     parse_id,
 )
-from lineage.model.naming import display_name, kind_of_path
+from lineage.model.naming import display_name
 from lineage.ownership.claims import Owners
+from lineage.ownership.kinds import kinds_of
+from lineage.ownership.origins import unknown_origins
 from lineage.ownership.precedence import Ownership
+from lineage.query.facts import short_token
 from lineage.store.contract import Direction, StateValue, Store, View, Walk
 
-__all__ = ["UNDESCRIBED", "ArtifactSeen", "Evidence", "GapSeen", "RunSeen", "collect"]
-
-UNDESCRIBED = "dataset"
-"""Kind of an artifact whose kind nobody has said: it may be a table."""
+__all__ = ["ArtifactSeen", "Evidence", "GapSeen", "RunSeen", "collect"]
 
 _CHUNK = 500
 
@@ -82,6 +82,8 @@ class Evidence:
     gaps: tuple[GapSeen, ...] = ()
     unresolved: tuple[tuple[str, str], ...] = ()
     """Uses whose version is not known: (run, artifact)."""
+    unknown_origins: tuple[str, ...] = ()
+    """Versions of what is made, that nothing recorded made."""
     truncated: bool = False
 
     def as_dict(self) -> dict[str, Any]:
@@ -101,8 +103,24 @@ class Evidence:
                 {"node": gap.node, "key": gap.key, "reason": gap.reason} for gap in self.gaps
             ],
             "unresolved": [{"run": run, "artifact": node} for run, node in self.unresolved],
+            "unknown_origins": list(self.unknown_origins),
             "truncated": self.truncated,
         }  # fmt: skip
+
+    def artifact(self, node: str) -> ArtifactSeen | None:
+        """What was seen of the artifact that ``node`` is, or is a version of."""
+        own = artifact_of(node)
+        return next((seen for seen in self.artifacts if own in seen.ownership.members), None)
+
+    def name_of(self, node: str) -> str:
+        """What people call a node: an artifact, a version (``tx@12``), a run."""
+        if class_of(node) == RUN:
+            return next((run.name for run in self.runs if run.id == node), node)
+        seen, parsed = self.artifact(node), parse_id(node)
+        if seen is None:
+            return node
+        name = display_name(parsed.texts[-1], "model" if "model" in seen.kinds else None)
+        return name if parsed.version is None else f"{name}@{short_token(parsed.version.text)}"
 
     def digest(self) -> str:
         """SHA-256 of the evidence as canonical JSON."""
@@ -128,6 +146,7 @@ def collect(store: Store, action: str, subject: str, view: View, *, limit: int) 
         runs=tuple(_runs(store, walk, view)),
         gaps=tuple(sorted(gaps, key=lambda gap: (gap.node, gap.key))),
         unresolved=tuple(sorted(walk.unresolved())),
+        unknown_origins=unknown_origins(store, nodes, view, walk.edges),
         truncated=walk.truncated,
     )
 
@@ -141,7 +160,7 @@ def _artifacts(store: Store, nodes: Iterable[str], subject: str, view: View) -> 
     reached = sorted({artifact_of(node) for node in nodes if class_of(node) == ARTIFACT} | {own})
     owners = Owners(store, view).of(reached)
     members = {member for ownership in owners.values() for member in ownership.members}
-    kinds = _kinds(store, members, view)
+    kinds = kinds_of(store, members, view.position)
     seen: dict[tuple[str, ...], ArtifactSeen] = {}
     for node in reached:
         ownership = owners[node]
@@ -151,19 +170,6 @@ def _artifacts(store: Store, nodes: Iterable[str], subject: str, view: View) -> 
                 node, _name(node, said), said, ownership, is_subject=own in ownership.members
             )
     return list(seen.values())
-
-
-def _kinds(store: Store, artifacts: Iterable[str], view: View) -> dict[str, set[str]]:
-    """Every kind that some source says: a weak hint of ``table`` is enough to ask for an owner."""
-    found: dict[str, set[str]] = {node: set() for node in artifacts}
-    for state in _read(store, view, found, StateType.ATTRIBUTE, ["kind"]):
-        kind = json.loads(state.value)
-        if isinstance(kind, str):
-            found[state.subject].add(kind)
-    for node, said in found.items():
-        if not said:
-            said.add(kind_of_path(parse_id(node).texts[-1]) or UNDESCRIBED)
-    return found
 
 
 def _name(node: str, kinds: Sequence[str]) -> str:

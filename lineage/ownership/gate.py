@@ -75,7 +75,9 @@ class Decision:
             "evidence": {
                 "sha256": evidence.digest(), "artifacts": len(evidence.artifacts),
                 "runs": len(evidence.runs), "gaps": len(evidence.gaps),
-                "unresolved": len(evidence.unresolved), "truncated": evidence.truncated,
+                "unresolved": len(evidence.unresolved),
+                "unknown_origins": len(evidence.unknown_origins),
+                "truncated": evidence.truncated,
             },
         }  # fmt: skip
 

@@ -138,6 +138,9 @@ def _rule(part: dict[str, Any], where: str) -> Check:
             f"{where}: {rule.id} has no parameter {', '.join(unknown)}",
             hint=f"it has {', '.join(sorted(known)) or 'none'}",
         )
+    for key in rule.patterns & given.keys():
+        if isinstance(given[key], bool):
+            given[key] = ["**"] if given[key] else []
     for key, value in given.items():
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise PolicyError(f"{where}: {key} of {rule.id} is not a list of texts")

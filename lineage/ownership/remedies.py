@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lineage.model.ids import TEAM, class_of, parse_id
 from lineage.ownership.changes import EXPLICIT, target_words
+from lineage.ownership.kinds import UNDESCRIBED
+from lineage.ownership.origins import record_its_making, watch_command
 from lineage.ownership.precedence import Claim, Ownership, Status
 
-__all__ = ["Remedy", "mend_gap", "mend_owner", "mend_run", "mend_truncation", "mend_use"]
+if TYPE_CHECKING:
+    from lineage.ownership.evidence import Evidence
+
+__all__ = [
+    "Remedy",
+    "mend_gap",
+    "mend_origin",
+    "mend_owner",
+    "mend_run",
+    "mend_truncation",
+    "mend_use",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +53,10 @@ def mend_owner(ownership: Ownership) -> tuple[str, Remedy]:
         why = f"no owner: the backdated claim of {_team(first.team)} awaits a second person"
         return why, Remedy((_owners("accept", first),), "somebody else than who made the claim")
     claim = Claim(ownership.members[0], "TEAM", EXPLICIT)
-    return "no owner", Remedy((_owners("claim", claim), _owners("accept", claim)))
+    return "no owner", Remedy(
+        (_owners("claim", claim), _owners("accept", claim)),
+        "one claim can cover many: `lineage owners claim --scope NAMESPACE GLOB TEAM`",
+    )
 
 
 def mend_run(node: str) -> Remedy:
@@ -57,12 +74,31 @@ def mend_gap(reason: str) -> Remedy:
     )
 
 
-def mend_use(artifact: str) -> Remedy:
+def mend_use(evidence: Evidence, node: str) -> Remedy:
     """A use without a version."""
+    if command := watch_command(node, _kinds(evidence, node)):
+        advice = f"if it is a Delta table, `{command}` reads its log: then its versions are known"
+    else:
+        advice = "have its producers send its version (the datasetVersion facet of OpenLineage)"
     return Remedy(
-        (shlex.join(["lineage", "show", artifact]),),
-        "capture the table's log (`lineage watch delta PATH`) so that its versions are known",
+        (shlex.join(["lineage", "show", node]),),
+        f"{advice}; or name it under accept_unresolved of evidence-complete in a policy of "
+        "your own",
     )
+
+
+def mend_origin(evidence: Evidence, node: str) -> Remedy:
+    """A version of which nobody recorded what made it."""
+    return Remedy(
+        (shlex.join(["lineage", "show", node]),),
+        f"{record_its_making(node, _kinds(evidence, node))}; or name it under "
+        "accept_unknown_origins of evidence-complete in a policy of your own",
+    )
+
+
+def _kinds(evidence: Evidence, node: str) -> tuple[str, ...]:
+    seen = evidence.artifact(node)
+    return (UNDESCRIBED,) if seen is None else seen.kinds
 
 
 def mend_truncation() -> Remedy:

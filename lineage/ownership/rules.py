@@ -21,11 +21,15 @@ from typing import Any, ClassVar, Protocol
 
 from typing_extensions import override
 
-from lineage.ownership.evidence import UNDESCRIBED, Evidence
+from lineage.model.ids import artifact_of, parse_id
+from lineage.ownership.evidence import Evidence
+from lineage.ownership.kinds import NEED_OWNER
+from lineage.ownership.patterns import Pattern
 from lineage.ownership.precedence import Status
 from lineage.ownership.remedies import (
     Remedy,
     mend_gap,
+    mend_origin,
     mend_owner,
     mend_run,
     mend_truncation,
@@ -116,6 +120,8 @@ class Rule:
 
     id: ClassVar[str]
     version: ClassVar[int]
+    patterns: ClassVar[frozenset[str]] = frozenset()
+    """Parameters that are lists of globs; a policy may say ``true`` for all that there is."""
 
     def blocking(self, evidence: Evidence) -> Iterable[Blocking]:
         """Everything that stands in the way; nothing if the rule passes."""
@@ -201,11 +207,9 @@ class OwnerAccepted(Rule):
     """
 
     id: ClassVar[str] = "owner-accepted"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
-    kinds: tuple[str, ...] = (
-        UNDESCRIBED, "deployment", "feature_view", "model", "table", "training_dataset",
-    )  # fmt: skip
+    kinds: tuple[str, ...] = NEED_OWNER
 
     @override
     def blocking(self, evidence: Evidence) -> Iterable[Blocking]:
@@ -239,14 +243,20 @@ class EvidenceComplete(Rule):
     """Nothing that was asked may be missing: else the others decide on half of the truth.
 
     Undecided where the walk was cut, where a gap touches it (but for the reasons in
-    ``accept_gaps``), where a version used is not known, and where nothing says how the subject
-    was made.
+    ``accept_gaps``), where a version used is not known (``accept_unresolved``), where nobody
+    recorded what made a version of what is made (``accept_unknown_origins``), and where nothing
+    says how the subject was made. Both lists are globs over an artifact's id or its name.
     """
 
     id: ClassVar[str] = "evidence-complete"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
+    patterns: ClassVar[frozenset[str]] = frozenset({
+        "accept_unresolved", "accept_unknown_origins",
+    })  # fmt: skip
 
     accept_gaps: tuple[str, ...] = ()
+    accept_unresolved: tuple[str, ...] = ()
+    accept_unknown_origins: tuple[str, ...] = ()
 
     @override
     def blocking(self, evidence: Evidence) -> Iterable[Blocking]:
@@ -261,9 +271,22 @@ class EvidenceComplete(Rule):
             if gap.reason not in self.accept_gaps:
                 why = f"something may have been missed here: {gap.reason}"
                 yield Blocking(gap.node, gap.name, why, unsure, mend_gap(gap.reason))
-        for run, artifact in evidence.unresolved:
-            why = f"its version is not known, as {run} used it"
-            yield Blocking(artifact, artifact, why, unsure, mend_use(artifact))
+        for run, node in evidence.unresolved:
+            if not self._accepts(self.accept_unresolved, node):
+                why = f"which version of it {evidence.name_of(run)} used is not known"
+                yield Blocking(node, evidence.name_of(node), why, unsure, mend_use(evidence, node))
+        for node in evidence.unknown_origins:
+            told = node == subject and not evidence.runs
+            if not told and not self._accepts(self.accept_unknown_origins, node):
+                why, remedy = "nobody recorded what made it", mend_origin(evidence, node)
+                yield Blocking(node, evidence.name_of(node), why, unsure, remedy)
+
+    @staticmethod
+    def _accepts(globs: tuple[str, ...], node: str) -> bool:
+        artifact = artifact_of(node)
+        name = parse_id(artifact).parts[-1]
+        texts = (artifact,) if name.digest else (artifact, name.text)
+        return any(Pattern(glob).matches(text) for glob in globs for text in texts)
 
 
 RULES: dict[str, type[Rule]] = {

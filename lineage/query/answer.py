@@ -7,9 +7,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from lineage.errors import UnknownNameError
+from lineage.model.canonical import iso
 from lineage.model.claims import EdgeType, StateType
 from lineage.model.ids import RUN, SERVICE, artifact_of, class_of, job_of_run, parse_id
-from lineage.store.contract import Direction, Edge, Evidence, History, StateValue, Store, View, Walk
+from lineage.ownership.kinds import known_since, not_yet
+from lineage.ownership.origins import unknown_origins
+from lineage.store.contract import (
+    Direction,
+    Edge,
+    Evidence,
+    History,
+    StateValue,
+    Store,
+    View,
+    Walk,
+)
 
 __all__ = [
     "DEPTH",
@@ -23,6 +36,7 @@ __all__ = [
     "evidence_of",
     "gaps_in",
     "gaps_of",
+    "must_exist",
     "shown_type",
 ]
 
@@ -54,6 +68,7 @@ class Gap:
 class Completeness:
     """What an answer may lack. ``unresolved`` are uses (run, artifact) without a version.
 
+    ``unknown_origins`` are versions of what is made (tables, models) that nothing recorded made.
     ``hidden`` counts nodes that this reader may not see.
     """
 
@@ -62,11 +77,14 @@ class Completeness:
     unresolved: tuple[tuple[str, str], ...] = ()
     gaps: tuple[Gap, ...] = ()
     hidden: int = 0
+    unknown_origins: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
         """Whether nothing is known to be missing."""
-        return not (self.truncated_by or self.unresolved or self.gaps or self.hidden)
+        return not (
+            self.truncated_by or self.unresolved or self.gaps or self.hidden or self.unknown_origins
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +105,17 @@ def ask(
     depth: int | None = None,
     history: History = History.CONTRIBUTING,
 ) -> Answer:
-    """Everything up or down of ``starts``, and what may be missing from it."""
+    """Everything up or down of ``starts``, and what may be missing from it.
+
+    Raises ``UnknownNameError`` for a start that did not exist yet at the view's valid time.
+    """
+    for start in starts:
+        must_exist(store, start, view)
     walk = store.walk(starts, direction, view, depth=depth, history=history, limit=MOST_NODES)
     cut = () if not walk.truncated else (LIMIT,) if len(walk.nodes) >= MOST_NODES else (DEPTH,)
+    origins: tuple[str, ...] = ()
+    if direction is Direction.UPSTREAM:
+        origins = unknown_origins(store, (node for node, _ in walk.nodes), view, walk.edges)
     return Answer(
         tuple(walk.nodes),
         tuple(walk.edges),
@@ -98,8 +124,20 @@ def ask(
             cut,
             tuple(sorted(walk.unresolved())),
             _gaps_of_walk(store, walk, view),
+            unknown_origins=origins,
         ),
     )
+
+
+def must_exist(store: Store, node: str, view: View) -> None:
+    """Raise ``UnknownNameError`` where all that is known of a node came after the valid time."""
+    if not_yet(store, [node], view):
+        since = known_since(store, node, view.position)
+        raise UnknownNameError(
+            f"{node} was not there yet at {iso(view.as_of)}",
+            pointer="/asOf",
+            hint="" if since is None else f"the first that is known of it is of {iso(since)}",
+        )
 
 
 def _gaps_of_walk(store: Store, walk: Walk, view: View) -> tuple[Gap, ...]:

@@ -15,6 +15,7 @@ from functools import cached_property
 from lineage.model.claims import EdgeType, StateType
 from lineage.model.ids import ARTIFACT, JOB, RUN, artifact_of, class_of, token_of
 from lineage.ownership.claims import ownership_of
+from lineage.ownership.origins import unknown_origins
 from lineage.ownership.precedence import Ownership
 from lineage.query.facts import artifacts_of, kind_of, name_of
 from lineage.store.contract import Attribute, Direction, Edge, Node, StateValue, Store, View
@@ -89,6 +90,11 @@ class Batch:
         """
         view = View(self.view.position, min(self.view.as_of, self.clock()))
         return ownership_of(self.store, [n for n in self.ids if class_of(n) in _OWNED], view)
+
+    @cached_property
+    def unknown_origins(self) -> frozenset[str]:
+        """The versions of the batch, of kinds that are made, that nothing recorded made."""
+        return frozenset(unknown_origins(self.store, self.ids, self.view))
 
     # --- edges
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from lineage.errors import AmbiguousNameError, RefusedError, UnknownNameError
 from lineage.model.claims import EdgeType
-from lineage.model.fold import components
+from lineage.model.fold import components, is_placeholder
 from lineage.model.ids import (
     ARTIFACT,
     JOB,
@@ -24,6 +24,7 @@ from lineage.model.ids import (
     artifact_id,
     artifact_of,
     class_of,
+    is_bare_number,
     number_of_token,
     parse_id,
 )
@@ -207,10 +208,23 @@ class _Lookup:
             for node, _ in self.store.versions(artifact_of(artifact), self.view)
             if (parsed := parse_id(node).version)
         ]  # fmt: skip
-        for fits in (_whole, _number, _prefix):
+        for fits in (_whole, _number):
             if found := [node for node, token in tokens if fits(token, version)]:
                 return found
-        return []
+        if is_bare_number(version) and (found := self._said([n for n, _ in tokens], version)):
+            return found
+        return [node for node, token in tokens if _prefix(token, version)]
+
+    def _said(self, versions: Sequence[str], number: str) -> list[str]:
+        """Versions without a token of their own, whose producer said this number."""
+        unnamed = [node for node in versions if is_placeholder(node)]
+        up = Direction.UPSTREAM
+        return list(dict.fromkeys(
+            edge.down
+            for edge in self.store.edges(unnamed, up, self.view, [EdgeType.GENERATED])
+            for claim in self.store.evidence(edge.type, edge.up, edge.down, self.view)
+            if claim.said == number
+        ))  # fmt: skip
 
     def _merged(self, found: list[str]) -> list[str]:
         """One id where all that was found is one thing under several names: the smallest."""

@@ -11,7 +11,9 @@ from typing import Any
 from lineage.model.canonical import iso
 from lineage.model.claims import EdgeType, StateType
 from lineage.model.ids import ARTIFACT, RUN, artifact_of, class_of, parse_id, token_of
-from lineage.query.answer import Answer, ask, shown_type
+from lineage.ownership.kinds import kinds_of
+from lineage.ownership.origins import record_its_making
+from lineage.query.answer import Answer, ask, must_exist, shown_type
 from lineage.query.batch import Batch
 from lineage.query.facts import value_of
 from lineage.query.views import shown_time
@@ -43,6 +45,7 @@ def tell(store: Store, asked: Asked, view: View) -> dict[str, Any]:
     """
     start, versions = asked.node, None
     if class_of(start) == ARTIFACT and not token_of(start):
+        must_exist(store, start, view)
         known = store.versions(start, view)
         versions = len(known)
         if known and not asked.every_version:
@@ -124,11 +127,21 @@ def _completeness(store: Store, answer: Answer) -> dict[str, Any]:
     found = answer.completeness
     position = found.view.position
     last = next(store.entries(position - 1, 1), None) if position else None
+    batch = Batch(store, found.view, found.unknown_origins)
+    kinds = kinds_of(store, found.unknown_origins, position)
     return {
         "complete": found.complete,
         "truncated_by": list(found.truncated_by),
         "hidden": found.hidden,
         "unresolved": [{"run": run, "artifact": node} for run, node in found.unresolved],
+        "unknown_origins": [
+            {
+                "id": node,
+                "name": batch.name(node),
+                "advice": record_its_making(node, kinds[artifact_of(node)]),
+            }
+            for node in found.unknown_origins
+        ],
         "gaps": [
             {"node": gap.node, "reason": gap.reason, "facts": gap.facts} for gap in found.gaps
         ],

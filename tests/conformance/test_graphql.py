@@ -682,7 +682,7 @@ def test_ownership_lists_who_must_act(shared: World) -> None:
 def test_owners_change_with_their_actor_in_the_ledger(world: World) -> None:
     accepted = ask(
         world,
-        """mutation { acceptOwner(target: "model:churn", team: "risk") {
+        """mutation { acceptOwner(target: "model:churn", team: "risk", reason: "on call") {
       seq target ownership { status team { name } } } }""",
     )["acceptOwner"]
     assert accepted["ownership"] == {"status": "OWNED", "team": {"name": "risk"}}
@@ -747,7 +747,10 @@ def test_a_gate_decides_and_is_recorded(world: World) -> None:
     assert (denied["verdict"], denied["subject"]) == ("deny", CHURN)
     blocking = json.dumps(denied["decision"]["reasons"])
     assert MODEL in blocking
-    ask(world, 'mutation { acceptOwner(target: "model:churn", team: "risk") { seq } }')
+    ask(
+        world,
+        'mutation { acceptOwner(target: "model:churn", team: "risk", reason: "x") { seq } }',
+    )
     allowed = ask(world, gate)["decideGate"]
     assert allowed["verdict"] == "allow"
     entry = ask(world, "query($s: Seq!) { ledger { entry(seq: $s) { kind body } } }",
@@ -1042,7 +1045,8 @@ def test_the_queries_in_the_guide_are_answered(world: World) -> None:
     for document in documents:
         names = re.findall(r"^(?:query|mutation) (\w+)", document, re.MULTILINE)
         for name in names or [None]:
-            context = Context(world.store, ACTOR, world.recorder.record, clock=world.tick)
+            member = Actor(PERSON, "test")
+            context = Context(world.store, member, world.recorder.record, clock=world.tick)
             body = execute(context, document, {"model": "model:churn"}, name).body
             assert "errors" not in body, body
     assert world.store.head().seq == 21

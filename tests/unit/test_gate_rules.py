@@ -486,8 +486,8 @@ def test_a_parameter_takes_effect_and_shows_in_the_digest() -> None:
 
 
 DIGESTS = {
-    "evidence-complete@1": "4b68713170445b03",
-    "owner-accepted@1": "e7f317dd2bfd5f0d",
+    "evidence-complete@2": "fed996dc31ea253d",
+    "owner-accepted@2": "4556253efc83051a",
     "run-complete@1": "7cffc6c3c473bba8",
 }
 

@@ -7,19 +7,25 @@ from typing import Any
 import pytest
 
 from lineage.errors import OwnershipError
-from lineage.model.canonical import FOREVER
+from lineage.model.canonical import FOREVER, micros
 from lineage.model.changes import (
     AliasDeclared,
     ArtifactDescribed,
     Change,
+    MemberAdded,
+    MemberRemoved,
     OwnerAccepted,
     OwnerRetracted,
+    RunFinished,
+    RunRef,
+    Use,
 )
 from lineage.model.changes import OwnerClaimed as Claimed
 from lineage.model.envelope import Actor
-from lineage.model.ids import artifact_id, job_id, parse_id, run_id, scope_id
+from lineage.model.ids import artifact_id, file_token, job_id, parse_id, run_id, scope_id
 from lineage.ownership.changes import Terms, accept, claim, retract, scope_target, team_of
 from lineage.ownership.claims import Owners, ownership_of
+from lineage.ownership.kinds import scan_owned
 from lineage.ownership.patterns import Pattern, scope_of
 from lineage.ownership.precedence import Ownership, Rank, Status, rank_of
 from lineage.record.interpret import interpret
@@ -479,3 +485,92 @@ def test_claims_on_one_subject_are_read_without_its_scopes(world: World) -> None
     view = View(world.store.head().seq, world.now)
     assert [c.team for c in Owners(world.store, view).on(TX)] == ["team:risk"]
     assert world.owner().claims[0].until == FOREVER
+
+
+def test_a_proposal_for_a_time_that_has_passed_takes_a_second_person(world: World) -> None:
+    start, end = T0 - 100 * HOUR, T0 - 50 * HOUR
+    world.claim(TX, "risk", since=start, until=end, reason="it was ours until the move")
+    with _refused("needs-second-person"):
+        accept(world.store, TX, "risk", actor=ANN, now=world.now)
+    world.accept(TX, "risk", actor=BOB)
+    assert world.owner(as_of=start).accepted
+    assert world.owner(as_of=end).status is world.owner().status is Status.ORPHANED
+
+
+def test_what_a_team_owns_now_does_not_hide_its_proposal_for_the_past(world: World) -> None:
+    world.claim(TX, "risk")
+    world.accept(TX, "risk")
+    then = T0 - 100 * HOUR
+    world.claim(TX, "risk", since=then, reason="it always was")
+    with _refused("needs-second-person"):
+        accept(world.store, TX, "risk", actor=ANN, now=world.now)
+    world.accept(TX, "risk", actor=BOB)
+    assert world.owner(as_of=then).accepted
+    with _refused("already-accepted"):
+        accept(world.store, TX, "risk", actor=BOB, now=world.now)
+
+
+def test_retracting_what_is_owned_now_leaves_the_proposal(world: World) -> None:
+    world.claim(TX, "risk")
+    world.accept(TX, "risk")
+    then = T0 - 100 * HOUR
+    world.claim(TX, "risk", since=then, reason="it always was")
+    world.retract(TX, "risk")
+    assert world.owner().status is Status.ORPHANED
+    (proposal,) = world.owner(as_of=then).claims
+    assert proposal.proposed
+    world.retract(TX, "risk")
+    assert not world.owner(as_of=then).claims
+
+
+def test_only_a_member_accepts_where_members_are_recorded(world: World) -> None:
+    world.claim(TX, "risk")
+    world.record(MemberAdded(event_at=world.now, person="person:ann", team="team:risk"))
+    with _refused("not-a-member") as refused:
+        accept(world.store, TX, "risk", actor=BOB, now=world.later())
+    assert refused.value.where["members"] == ["person:ann"]
+    stand_in = accept(world.store, TX, "risk", actor=BOB, now=world.now, reason="Ann is away")
+    assert stand_in.reason == "Ann is away"
+    world.accept(TX, "risk", actor=ANN)
+    assert world.owner().accepted
+    # Who has left the team is no member.
+    world.record(MemberRemoved(event_at=world.later(), person="person:ann", team="team:risk"))
+    world.record(MemberAdded(event_at=world.now, person="person:bob", team="team:risk"))
+    world.claim(scope_target("s3://lake", "**"), "risk")
+    with _refused("not-a-member"):
+        accept(world.store, scope_target("s3://lake", "**"), "risk", actor=ANN, now=world.later())
+
+
+# --- what needs an owner --------------------------------------------------------------------------
+
+
+def listed(world: World, as_of: int | None = None) -> list[str]:
+    view = View(world.store.head().seq, world.now if as_of is None else as_of)
+    return [each.node for _, some in scan_owned(world.store, view) for each in some]
+
+
+def test_what_nobody_described_needs_an_owner_and_files_do_not(world: World) -> None:
+    plain = Use(namespace="file", name="/a.csv", version=file_token("a" * 64), at=T0)
+    table = plain.model_copy(update={"name": "/lake/t", "artifact_kind": "table"})
+    code = plain.model_copy(update={"name": "/src", "artifact_kind": "code"})
+    run = RunRef(namespace="local", job="j", run_id="r")
+    world.record(RunFinished(event_at=T0, run=run, state="COMPLETE", uses=[plain, table, code]))
+    assert listed(world) == [artifact_id("file", "/lake/t"), TX]
+
+
+def test_what_was_not_there_yet_is_not_listed(world: World) -> None:
+    plain = Use(namespace="file", name="/a.csv", version=file_token("a" * 64), at=T0 + HOUR)
+    world.record(RunFinished(event_at=T0 + HOUR, run=RunRef(namespace="l", job="j", run_id="r"),
+                             state="COMPLETE", uses=[plain]))  # fmt: skip
+    body = (
+        b'{"eventTime":"2026-11-20T00:00:00Z","eventType":"COMPLETE","run":{"runId":"r9"},'
+        b'"job":{"namespace":"etl","name":"n"},"inputs":[{"namespace":"pg://db","name":"t"}],'
+        b'"producer":"https://x.example"}'
+    )
+    at = micros("2026-11-20T00:00:00Z", "")
+    world.recorder.record([Incoming("openlineage.run", 1, "openlineage:x", body, at)], ANN)
+    used = artifact_id("pg://db", "t")
+    assert used in listed(world, as_of=LATEST)
+    assert used in listed(world, as_of=at)
+    assert listed(world, as_of=at - 1) == ([TX] if at > T0 else [])
+    assert listed(world, as_of=0) == []

@@ -76,6 +76,11 @@ class Completeness:
         ]
 
     @field
+    def unknown_origins(self) -> list[strawberry.ID]:
+        """Versions of tables, models and the like of which nothing recorded what made them."""
+        return [strawberry.ID(node) for node in self._found.unknown_origins]
+
+    @field
     def gaps(self) -> list[Gap]:
         """Stretches that may have been lost and touch this answer."""
         return [

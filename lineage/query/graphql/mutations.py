@@ -9,10 +9,19 @@ import strawberry
 
 from lineage.errors import RefusedError
 from lineage.model.canonical import micros
-from lineage.model.changes import Change, encode_change, kind_of
+from lineage.model.changes import (
+    Change,
+    OwnerAccepted,
+    OwnerClaimed,
+    OwnerRetracted,
+    encode_change,
+    kind_of,
+)
 from lineage.model.ids import SCOPE, class_of, parse_id
 from lineage.ownership import changes
+from lineage.ownership.claims import standing_of
 from lineage.ownership.gate import Decision, decide
+from lineage.ownership.notes import notes_on
 from lineage.query.graphql.context import Asking, Context
 from lineage.query.graphql.describing import Name, described, mutation
 from lineage.query.graphql.owners import Ownership
@@ -44,6 +53,9 @@ class OwnerChanged:
     target: strawberry.ID
     ownership: Ownership | None = strawberry.field(
         description="Who answers for the target now; null for a scope."
+    )
+    notes: list[str] = strawberry.field(
+        description="What to know about it: a contest it began, a second person it needs."
     )
 
 
@@ -97,12 +109,14 @@ class Mutation:
         target: Name | None = None,
         scope: ScopeInput | None = None,
         source: str = "",
+        reason: str = "",
     ) -> OwnerChanged:
-        """The team accepts the claim; `source` says which, where there are several."""
+        """A member of the team accepts the claim (or says in `reason` why somebody else does)."""
         context, subject = info.context, _target(info.context, target, scope)
         change = changes.accept(
-            context.store, subject, team, actor=context.actor, now=context.clock(), source=source
-        )
+            context.store, subject, team, actor=context.actor, now=context.clock(),
+            source=source, reason=reason,
+        )  # fmt: skip
         return _changed(context, change, change.target)
 
     @mutation
@@ -159,11 +173,18 @@ def _record(context: Context, change: Change) -> int:
     return context.record([incoming], context.actor)[0].seq
 
 
-def _changed(context: Context, change: Change, target: str) -> OwnerChanged:
+def _changed(
+    context: Context, change: OwnerClaimed | OwnerAccepted | OwnerRetracted, target: str
+) -> OwnerChanged:
     seq = _record(context, change)
     batch = context.batch(View(context.store.head().seq), [target])
+    then = max(context.clock(), change.event_at)
+    before, after = (
+        standing_of(context.store, target, View(position, then)) for position in (seq - 1, seq)
+    )
     return OwnerChanged(
         seq=Seq(seq),
         target=strawberry.ID(target),
         ownership=None if class_of(target) == SCOPE else Ownership.of(batch, target),
+        notes=notes_on(context.store, change, context.actor, before, after, seq),
     )

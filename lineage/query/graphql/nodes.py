@@ -119,7 +119,10 @@ class Node:
             for subject in dict.fromkeys((self.id, artifact_of(self.id)))
             for state in self.batch.states.get(subject, ())
         )
-        return answer.Completeness(self.batch.view, unresolved=tuple(unresolved), gaps=gaps)
+        origins = tuple({str(self.id)} & self.batch.unknown_origins)
+        return answer.Completeness(
+            self.batch.view, unresolved=tuple(unresolved), gaps=gaps, unknown_origins=origins
+        )
 
     def said(self, name: str) -> object:
         """The plain value of an attribute, or None."""

@@ -7,6 +7,7 @@ from typing import cast
 
 import strawberry
 
+from lineage.ownership.kinds import Listed, scan_owned
 from lineage.ownership.precedence import Claim, Status
 from lineage.ownership.precedence import Ownership as Standing
 from lineage.query.batch import Batch
@@ -16,15 +17,12 @@ from lineage.query.graphql.describing import described, field
 from lineage.query.graphql.nodes import as_node, page_completeness
 from lineage.query.graphql.pages import Connection, Edge, page_info
 from lineage.query.graphql.scalars import Time, shown_time
+from lineage.store.contract import View
 
 __all__ = ["Ownership", "OwnershipClaim", "ownership_page"]
 
-OWNED_KINDS = ("table", "feature_view", "training_dataset", "model", "deployment")
-"""Kinds that must have an owner of their own; the rest inherit from scopes."""
-
-_SCANNED = 2_000
-"""Artifacts that are looked at for one page of a filtered list."""
-_CHUNK = 200
+_SCANNED = 10_000
+"""Artifacts that are looked at for one page: those that need an owner are few among many files."""
 
 strawberry.enum(
     Status,
@@ -107,37 +105,40 @@ def ownership_page(
     statuses: Sequence[Status],
     kinds: Sequence[str],
 ) -> Connection[Ownership]:
-    """Artifacts by who answers for them, in order of ids.
+    """Artifacts of ``kinds`` by who answers for them, in order of ids: as `lineage owners list`.
 
-    A filtered page looks at so many artifacts and no more: it may have fewer than were asked for
-    (or none) while more follow.
+    A page looks at so many artifacts and no more: it may have fewer than were asked for (or none)
+    while more follow. Where no valid time was asked for it is the present.
     """
     after = str(paging.after[0]) if paging.after else ""
-    found: list[tuple[str, Ownership]] = []
-    looked, more = 0, True
-    while more and looked < _SCANNED and len(found) < paging.first:
-        ids = context.store.page(
-            paging.view, classes=["artifact"], kinds=list(kinds), after=after, limit=_CHUNK
-        )
-        batch = context.batch(paging.view, ids)
-        more = len(ids) == _CHUNK
-        for node in ids:
-            if len(found) == paging.first:
-                more = True
-                break
-            looked, after = looked + 1, node
-            if not statuses or batch.ownership[node].status in statuses:
-                found.append((node, Ownership.of(batch, node)))
-    edges = [Edge(cursor=paging.cursor((node,)), node=shown) for node, shown in found]
+    view = View(paging.view.position, min(paging.view.as_of, context.clock()))
+    found: list[Listed] = []
+    looked, more = 0, False
+    for ids, listed in scan_owned(context.store, view, kinds, after=after):
+        wanted = [each for each in listed if not statuses or each.ownership.status in statuses]
+        room = paging.first - len(found)
+        found += wanted[:room]
+        looked += len(ids)
+        full = len(wanted) > room
+        after = found[-1].node if full else ids[-1]
+        more = full or looked >= _SCANNED
+        if more:
+            break
+    teams = context.batch(
+        paging.view, [claim.team for each in found for claim in each.ownership.claims]
+    )
+    edges = [
+        Edge(cursor=paging.cursor((each.node,)), node=Ownership.shown(each.ownership, teams))
+        for each in found
+    ]
     info = page_info(paging, [edge.cursor for edge in edges], more=more)
     if after:
         info.end_cursor = paging.cursor((after,))
-    shown_ids = [node for node, _ in found]
-    everything = context.batch(paging.view, shown_ids)
+    shown = [each.node for each in found]
     return Connection(
         edges=edges,
         page_info=info,
-        completeness=page_completeness(everything, shown_ids, more=more),
+        completeness=page_completeness(context.batch(paging.view, shown), shown, more=more),
     )
 
 

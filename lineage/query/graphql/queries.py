@@ -8,6 +8,7 @@ import strawberry
 
 from lineage.errors import RefusedError
 from lineage.model.ids import ARTIFACT, JOB, class_of
+from lineage.ownership.kinds import NEED_OWNER
 from lineage.ownership.precedence import Status
 from lineage.query.answer import ask
 from lineage.query.batch import Batch
@@ -25,7 +26,7 @@ from lineage.query.graphql.describing import (
 )
 from lineage.query.graphql.ledger import Ledger
 from lineage.query.graphql.nodes import Node, as_node, page_completeness
-from lineage.query.graphql.owners import OWNED_KINDS, Ownership, ownership_page
+from lineage.query.graphql.owners import Ownership, ownership_page
 from lineage.query.graphql.pages import Connection, connect
 from lineage.query.graphql.runs import Run, runs_of_job
 from lineage.query.names import resolve_names
@@ -220,7 +221,7 @@ class Query:
         as_of: AsOf = None,
         known_at: KnownAtArgument = None,
     ) -> Connection[Ownership]:
-        """Artifacts by who answers for them; by default those of kinds that need an owner."""
+        """Artifacts that exist and who answers for them; by default of kinds that need an owner."""
         context = info.context
         wanted = sorted({status.name for status in statuses or ()})
         paging = Paging.of(
@@ -228,7 +229,7 @@ class Query:
             lambda: context.view(as_of, known_at), first=first, after=after,
         ).within(context.head)  # fmt: skip
         return ownership_page(
-            context, paging, statuses or (), OWNED_KINDS if kinds is None else kinds
+            context, paging, statuses or (), NEED_OWNER if kinds is None else kinds
         )
 
     @field
