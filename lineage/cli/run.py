@@ -179,8 +179,8 @@ def _watch(prepared: _Prepared, *, deliver: bool) -> Watch:
     from lineage.store.blobs import DirectoryBlobs
 
     settings = prepared.settings
-    ours = {settings.home, prepared.work, settings.store_path.parent / settings.store_path.stem}
-    ours |= {settings.store_path, settings.key_path, settings.blobs, settings.dead_letters, INJECT}
+    ours = {settings.home, prepared.work, INJECT, settings.store_path, settings.key_path}
+    ours |= {settings.blobs, settings.dead_letters}
     return Watch(
         prepared.plan,
         WatchSettings(

@@ -30,9 +30,9 @@ _LARGEST_DIFF = 32 << 20
 _LARGEST_FILE = 256 << 10
 _LARGEST_TAR = 10 << 20
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-_KEPT_SUFFIXES = SOURCE_SUFFIXES | {
-    ".cfg", ".conf", ".ini", ".json", ".md", ".rst", ".sql", ".template", ".toml", ".yaml", ".yml",
-}  # fmt: skip
+_KEPT_SUFFIXES = SOURCE_SUFFIXES | {".cfg", ".ini", ".sql", ".toml"}
+"""Not .json or .yaml: jobs write those, and the code is not another after each run. What a job
+reads of them are inputs."""
 _KEPT_NAMES = frozenset({"Makefile", "Dockerfile", "Snakefile", "requirements.txt"})
 _SECRET_SUFFIXES = frozenset({".pem", ".key", ".p12", ".pfx", ".jks", ".kdbx", ".crt"})
 _SECRET_NAMES = ("credentials", "secrets", "id_rsa", "id_ed25519", "token", ".env", "kubeconfig")

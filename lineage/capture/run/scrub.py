@@ -1,39 +1,36 @@
-"""Secrets out of what is recorded: command lines, variables, URLs, diffs.
+"""Secrets out of what is recorded: command lines, variables, URLs, diffs, names.
 
-What is recognised: arguments and settings by their name, credentials in URLs, and tokens by their
-published shapes. It replaces, never reformats: a diff keeps its lines and still applies, but for
-the secret.
+What is recognised: arguments and settings by their name, credentials in URLs and headers, and
+tokens by their published shapes. It replaces, never reformats: a diff keeps its lines and still
+applies, but for the secret. Every pattern takes time in proportion to the text.
+
+There are two ways to read a text. On a command line, in a variable or a name, whatever follows a
+secret's name is hidden. In source only literals are: ``password = ask()`` is code, and has to run
+again. Files of settings are read in both.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+from typing import Any
 
-__all__ = ["HIDDEN", "is_secret_name", "scrub_arguments", "scrub_bytes", "scrub_text", "scrub_url"]
+from lineage.capture.run.secret_names import is_secret_name
+from lineage.capture.run.urls import HIDDEN, scrub_url
 
-HIDDEN = "***"
+__all__ = [
+    "HIDDEN", "SETTINGS_SUFFIXES", "is_secret_name", "scrub_arguments", "scrub_bytes",
+    "scrub_path", "scrub_text", "scrub_url",
+]  # fmt: skip
 
-_SECRET_WORDS = frozenset({
-    "password", "passwd", "passphrase", "pwd", "pass", "secret", "secrets", "token", "apikey",
-    "credential", "credentials", "sas",
+SETTINGS_SUFFIXES = frozenset({
+    ".cfg", ".conf", ".env", ".ini", ".json", ".md", ".properties", ".rst", ".sql", ".template",
+    ".toml", ".yaml", ".yml",
 })  # fmt: skip
-_SECRET_ENDS = ("password", "passwd", "passphrase", "secret", "apikey")
-"""Also as the end of a longer word: ``PGPASSWORD``."""
-_SECRET_KEYS = frozenset({"api", "access", "secret", "private", "auth", "encryption", "account"})
-"""Words that make a following ``key`` secret: ``api_key``, ``AWS_SECRET_ACCESS_KEY``."""
-_HARMLESS_TOKENS = frozenset({
-    "pad", "eos", "bos", "unk", "mask", "sep", "cls", "special", "stop", "start", "max", "min",
-    "num", "per", "new", "next", "first", "last", "image", "image_token", "mean", "by",
-})  # fmt: skip
-"""Words before ``token`` that speak of text: ``--pad-token``, ``max_token``."""
+"""Suffixes of files with settings: a secret stands in them without quotes, too."""
 
-_WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_USERINFO = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]*://)(?P<who>[^\s/?#@'\"]+)@")
-_QUERY = re.compile(
-    r"(?P<name>[?&;](?:[\w.-]*(?:token|secret|password|signature|credential|api_?key|"
-    r"access_?key)[\w.-]*|sig|key|code)=)(?P<value>[^&\s'\"#;]+)",
-    re.IGNORECASE,
-)
 _SHAPES = re.compile(
     rb"""
       \b(?:AKIA|ASIA|AGPA|AIDA|AROA)[0-9A-Z]{16}\b              # AWS access key id
@@ -56,79 +53,230 @@ _PRIVATE_KEY = re.compile(
 )
 _KEY_TEXT = re.compile(rb"(^[ +-])?[A-Za-z0-9+/=]{16,}", re.MULTILINE)
 """The first character of a line may be that of a diff."""
-_URL_BYTES = re.compile(rb"(\b[A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#@'\"]+:[^\s/?#@'\"]+@")
-
-
-def is_secret_name(name: str) -> bool:
-    """Whether an argument or variable of that name holds a secret: by its last words."""
-    words = [word.lower() for word in _WORDS.findall(name)]
-    if not words:
-        return False
-    last, before = words[-1], words[-2] if len(words) > 1 else ""
-    if last == "token":
-        return before not in _HARMLESS_TOKENS
-    if last == "key":
-        return before in _SECRET_KEYS
-    return last in _SECRET_WORDS or last.endswith(_SECRET_ENDS)
-
-
-def scrub_url(text: str) -> str:
-    """URLs without passwords and signatures. A user name that stands alone is kept for ssh only."""
-
-    def userinfo(found: re.Match[str]) -> str:
-        user = found["who"].partition(":")[0]
-        if found["scheme"].lower() in {"ssh://", "git+ssh://", "sftp://"}:
-            return f"{found['scheme']}{user}@"
-        return f"{found['scheme']}{HIDDEN}@"
-
-    return _QUERY.sub(rf"\g<name>{HIDDEN}", _USERINFO.sub(userinfo, text))
+_WORD = re.compile(r"(-{0,2}[+~]{0,2}[\w./@-]++)=", re.ASCII)
+"""``--name=``, ``name=`` at the begin of an argument."""
+_NAMED = re.compile(
+    r"""(?P<name>(?<![\w.-])-{0,2}[A-Za-z_][\w.-]*+)(?P<sep>\\{0,4}["']?\]?[ \t]{0,8}
+    (?:(?::[ \t]?[\w.]{1,40}[ \t]?)?=(?![=>])|:=|=>|<-|:(?!:))[ \t]{0,8})""",
+    re.ASCII | re.VERBOSE,
+)
+"""A name, and what stands between it and its value: ``password: str = ``, ``"password": ``."""
+_OPTION = re.compile(r"(?<![\w.-])(--?[A-Za-z][\w.-]*+)[ \t]{1,8}", re.ASCII)
+_LITERAL = r"""\\+["'][^"'\\]*+(?:\\+["'])? | "(?:[^"\\]|\\.)*+"? | '(?:[^'\\]|\\.)*+'?"""
+_QUOTED = re.compile(rf"[rbfuRBFU]{{0,2}}(?:{_LITERAL})", re.DOTALL | re.VERBOSE)
+_VALUE = re.compile(rf"\[[^\]]*+\]? | (?:{_LITERAL} | [^\s;&\"'\\] | \\.)++", re.VERBOSE)
+_PLAIN = re.compile(r"[^\s#\"'][^\r\n]*+")
+_REST_OF_LINE = re.compile(r"[^\"'\r\n]++")
+_CALL = re.compile(r"[A-Za-z_][\w.]*+\(", re.ASCII)
+_REFERENCE = re.compile(r"\"?\$(?:\{[A-Za-z_]\w*+\}|[A-Za-z_]\w*+)\"?\Z", re.ASCII)
+_TEMPLATE = re.compile(r"\$?\{[^{}]*\}|\{\{[^{}]*\}\}|%s|%\(\w+\)s|<[^<>]*>|\*+")
+_BEARER = re.compile(r"\b(Bearer[ \t]+)[\w.~+/=-]++", re.IGNORECASE)
+_BEARER_LITERAL = re.compile(r"\b(Bearer[ \t]+|Basic[ \t]+)[\w.~+/=-]{16,}+")
+_BASIC = re.compile(r"\b(Basic[ \t]+)[\w.~+/=-]{12,}+")
+_CURL = re.compile(r"\bcurl(?:\.exe)?\b")
+_CURL_USER = re.compile(
+    r"(?<![\w-])((?:-[a-zA-Z]*[uU]|--user|--proxy-user)[ =]?[\"']?[^\s:\"'=]*+:)[^\s\"']++"
+)
+_IS_CURL_USER = frozenset({"-u", "-U", "--user", "--proxy-user"})
+_HEADERS = frozenset({"authorization", "proxy-authorization"})
+_FILES_OF_DIFF = re.compile(rb"(?m)^(?=diff --git )")
+_SHORTEST_TOKEN = 8
+"""``token = "<s>"`` in source is text, not a secret."""
 
 
 def scrub_text(text: str) -> str:
-    """Credentials in URLs and tokens of known shape, in any text."""
-    raw = scrub_url(text).encode("utf-8", "surrogateescape")
-    return _shapes(raw).decode("utf-8", "surrogateescape")
+    """Any text that is not source: a script of a shell, the value of a variable, a name."""
+    text = _BASIC.sub(rf"\g<1>{HIDDEN}", _BEARER.sub(rf"\g<1>{HIDDEN}", scrub_url(text)))
+    if _CURL.search(text):
+        text = _CURL_USER.sub(rf"\g<1>{HIDDEN}", text)
+    text = _cut(text, _secrets_of_text(text))
+    raw = text.encode("utf-8", "surrogateescape")
+    return _SHAPES.sub(HIDDEN.encode(), raw).decode("utf-8", "surrogateescape")
+
+
+def scrub_path(path: str) -> str:
+    """A path or a name of a table: each part by itself. ``token=ETH`` is how data are parted."""
+    parts = scrub_url(path).split("/")
+    return "/".join(part if part.startswith("token=") else scrub_text(part) for part in parts)
 
 
 def scrub_arguments(arguments: list[str]) -> list[str]:
-    """A command line without its secrets: ``--password=x``, ``--token x``, ``api_key=x``, URLs."""
+    """A command line without its secrets: ``--password=x``, ``--token x``, ``-e api_key=x``, URLs.
+
+    ``-u user:x`` is a password after ``curl`` only: elsewhere it is a user and a group.
+    """
     out: list[str] = []
-    hide_next = False
+    before, curl = "", False
     for argument in arguments:
-        if hide_next and not argument.startswith("--"):
+        if _takes_secret(before):
             out.append(HIDDEN)
-            hide_next = False
-            continue
-        hide_next = False
-        name, equals, value = argument.partition("=")
-        if equals and value and is_secret_name(name) and not re.search(r"\s", name):
-            out.append(f"{name}={HIDDEN}")
-            continue
-        hide_next = argument.startswith("-") and not equals and is_secret_name(argument)
-        out.append(scrub_text(argument))
+        elif curl and before in _IS_CURL_USER and ":" in argument:
+            out.append(f"{argument.partition(':')[0]}:{HIDDEN}")
+        elif curl and _CURL_USER.match(argument):
+            out.append(_CURL_USER.sub(rf"\g<1>{HIDDEN}", argument))
+        else:
+            out.append(_argument(argument))
+        curl = curl or PurePosixPath(argument).name == "curl"
+        before = argument
     return out
 
 
-def scrub_bytes(data: bytes) -> bytes:
-    """A diff or a source file without tokens, passwords in URLs and private keys.
+def _takes_secret(word: str) -> bool:
+    """Whether what comes after an argument is a secret, whatever it looks like."""
+    if word.lower() == "bearer":
+        return True
+    if word.endswith(":") and is_secret_name(word):
+        return " " not in word
+    return len(word) > 2 and _OPTION.fullmatch(f"{word} ") is not None and is_secret_name(
+        word, switch=True
+    )
 
-    Line breaks stay where they are. Binary patches of git are left alone: their base 85 could look
-    like anything.
+
+def _argument(text: str) -> str:
+    """One argument: ``name=value`` to any depth, JSON, and text."""
+    at = 0
+    while found := _WORD.match(text, at):
+        at = found.end()
+        if at < len(text) and is_secret_name(found[1]):
+            return _unnamed(text[: found.start()]) + text[found.start() : at] + HIDDEN
+    return _unnamed(text[:at]) + _json(text[at:])
+
+
+def _unnamed(text: str) -> str:
+    return "=".join(scrub_text(part) for part in text.split("="))
+
+
+def _json(text: str) -> str:
+    """JSON is read as such: escapes may hide a name. Any other text is text."""
+    if text[:1] in {"{", "["}:
+        try:
+            value = json.loads(text)
+            clean = _clean_value(value)
+        except (ValueError, RecursionError):
+            return scrub_text(text)
+        return text if clean == value else json.dumps(clean, separators=(",", ":"))
+    return scrub_text(text)
+
+
+def _clean_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            scrub_text(name): HIDDEN if is_secret_name(name) else _clean_value(inner)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [_clean_value(inner) for inner in value]
+    return _argument(value) if isinstance(value, str) else value
+
+
+Span = tuple[int, int, str]
+
+
+def _cut(text: str, spans: Iterator[Span]) -> str:
+    """The text with spans replaced; of two that overlap the first one counts, to the later end."""
+    parts, at = list[str](), 0
+    for start, end, put in sorted(spans):
+        if start >= at:
+            parts += (text[at:start], put)
+        at = max(at, end)
+    return "".join((*parts, text[at:]))
+
+
+def _secrets_of_text(text: str) -> Iterator[Span]:
+    """Where values of secret names are, with or without quotes."""
+    at = 0
+    for found in _NAMED.finditer(text):
+        if found.end() < at or not is_secret_name(found["name"]):
+            continue
+        header = found["name"].lower() in _HEADERS
+        value = (_REST_OF_LINE if header else _VALUE).match(text, found.end())
+        if value is None or (found["sep"] == " = " and _CALL.match(text, found.end())):
+            continue
+        at = value.end()
+        if not _REFERENCE.match(value[0]):
+            yield value.start(), at, HIDDEN
+    at = 0
+    for option in _OPTION.finditer(text):
+        if option.end() < at or len(option[1]) <= 2:
+            continue
+        if is_secret_name(option[1], switch=True):
+            value = _VALUE.match(text, option.end())
+            if value is not None and not _REFERENCE.match(value[0]):
+                at = value.end()
+                yield value.start(), at, HIDDEN
+
+
+def scrub_bytes(data: bytes, name: str = "") -> bytes:
+    """A diff or a source file without tokens, passwords and private keys.
+
+    ``name`` is that of the file; files of a diff are told by their own. Line breaks stay where
+    they are. Binary patches of git are left alone: their base 85 could look like anything.
     """
-    parts = re.split(rb"(?m)(^GIT binary patch$.*?(?=^diff --git |\Z))", data, flags=re.DOTALL)
-    return b"".join(part if n % 2 else _clean(part) for n, part in enumerate(parts))
+    out: list[bytes] = []
+    for file in _FILES_OF_DIFF.split(data):
+        called = name
+        if file.startswith(b"diff --git "):
+            head = file.partition(b"\n")[0].decode("latin-1")
+            called = head.rstrip('"').rpartition(" b/")[2] or head
+        text, binary, patch = _parted(file)
+        out += (_clean(text, called), binary, patch)
+    return b"".join(out)
 
 
-def _clean(data: bytes) -> bytes:
-    hidden = HIDDEN.encode()
+def _parted(file: bytes) -> tuple[bytes, bytes, bytes]:
+    mark = b"\nGIT binary patch\n"
+    return file.partition(mark) if file.startswith(b"diff --git ") else (file, b"", b"")
+
+
+def _clean(data: bytes, name: str) -> bytes:
     data = _PRIVATE_KEY.sub(_hide_key, data)
-    return _shapes(_URL_BYTES.sub(rb"\g<1>" + hidden + b"@", data))
+    text = data.decode("latin-1")
+    text = _BEARER_LITERAL.sub(rf"\g<1>{HIDDEN}", scrub_url(text, source=True))
+    text = _cut(text, _secrets_of_source(text, settings=_is_settings(name)))
+    return _SHAPES.sub(HIDDEN.encode(), text.encode("latin-1"))
+
+
+def _is_settings(name: str) -> bool:
+    place = PurePosixPath(name)
+    return place.suffix.lower() in SETTINGS_SUFFIXES or place.name.startswith(".env")
+
+
+def _secrets_of_source(text: str, *, settings: bool) -> Iterator[Span]:
+    """Where literals are that a secret's name is given: ``password='x'``, ``"password": "x"``."""
+    at = 0
+    for found in _NAMED.finditer(text):
+        if found.end() < at or not is_secret_name(found["name"]):
+            continue
+        value = _QUOTED.match(text, found.end())
+        if value is not None:
+            line = value[0].partition("\n")[0]
+            quote = min(q for q in (line.find("'"), line.find('"')) if q >= 0)
+            inner = line[quote + 1 :].rstrip("\\\"'\r")
+            start = found.end() + quote + 1
+            at = start + len(inner)
+            if _is_literal(inner, found["name"], settings=settings):
+                yield start, at, HIDDEN
+        elif settings and (plain := _PLAIN.match(text, found.end())):
+            inner = plain[0].rstrip(" \r,")
+            at = plain.end()
+            if not _is_nothing(inner):
+                yield plain.start(), plain.start() + len(inner), HIDDEN
+
+
+def _is_literal(text: str, name: str, *, settings: bool) -> bool:
+    if _is_nothing(text):
+        return False
+    short = len(text) < _SHORTEST_TOKEN and name.lower().endswith(("token", "tokens"))
+    return settings or not short
+
+
+def _is_nothing(text: str) -> bool:
+    """Whether a value is empty, or only says where the real one is."""
+    if text.lower() in {"null", "none", "true", "false", "{", "[", "|", ">", "str", "string"}:
+        return True
+    return not _TEMPLATE.sub("", text).strip() or _REFERENCE.match(text) is not None
 
 
 def _hide_key(found: re.Match[bytes]) -> bytes:
     text = _KEY_TEXT.sub(lambda m: (m[1] or b"") + HIDDEN.encode(), found[2])
     return found[1] + text + found[3]
-
-
-def _shapes(raw: bytes) -> bytes:
-    return _SHAPES.sub(HIDDEN.encode(), raw)

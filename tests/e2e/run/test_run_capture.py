@@ -198,7 +198,8 @@ def test_uncommitted_changes_are_kept_without_secrets(repository: Any) -> None:
     repository.write("jobs/helper.py", f"X = 2\nKEY = '{key}'\n")
     repository.write("jobs/extra.py", f"KEY = '{key}'\n")
     repository.write(".env", "PASSWORD=1\n")
-    (repository.project / "table.csv").write_text("1\n" * 10)
+    repository.write("table.csv", "1\n" * 10)
+    repository.write("metrics.json", "{}")
     ran = repository.run("python3", "jobs/train.py")
     facts = ran.finished["code"]
     assert facts["dirty"]
@@ -209,6 +210,7 @@ def test_uncommitted_changes_are_kept_without_secrets(repository: Any) -> None:
     assert b"jobs/extra.py" in tar
     assert b".env" not in tar
     assert b"table.csv" not in tar
+    assert b"metrics.json" not in tar
     assert key.encode() not in diff + tar
     assert facts["scrubbed"]
     again = repository.run("python3", "jobs/train.py")

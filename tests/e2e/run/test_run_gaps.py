@@ -42,12 +42,19 @@ def test_a_dynamic_child_is_seen_and_no_gap(box: Any) -> None:
     assert ran.gaps == {}
 
 
-@pytest.mark.parametrize("via", ["shell", "python", "itself"])
+@pytest.mark.parametrize("via", ["shell", "python", "spawn", "itself"])
 def test_a_static_program_is_a_gap(box: Any, via: str) -> None:
     program = compiled(box, "-static")
     box.write("in.txt", "x")
     if via == "shell":
         ran = box.run("sh", "-c", "./copy in.txt out.txt; true")
+    elif via == "spawn":
+        ran = box.python(
+            "import os\n"
+            "for words in (['./copy', 'in.txt', 'out.txt'], ['/bin/cat', 'in.txt']):\n"
+            "    os.waitpid(os.posix_spawn(words[0], words, os.environ), 0)\n"
+        )
+        assert set(ran.uses()) == {"in.txt"}, "the other program is seen"
     elif via == "python":
         ran = box.python("import subprocess; subprocess.run(['./copy', 'in.txt', 'out.txt'])")
     else:

@@ -350,3 +350,24 @@ def test_the_summary_can_go_to_a_descriptor_that_the_job_does_not_have(box: Any)
 
 def _empty() -> Any:
     return SimpleNamespace(started={}, finished={}, commits=[])
+
+
+def test_nothing_heavy_is_loaded_before_the_job_starts(box: Any) -> None:
+    code = (
+        "import sys\n"
+        "import lineage.cli.main\n"
+        "import lineage.cli.run as run\n"
+        "teller = run._Teller(summary='', as_json=False, quiet=False)\n"
+        "run._prepare(['true'], teller, job='', parent='', preload=True)\n"
+        "import lineage.capture.run.launch\n"
+        "print(*sys.modules)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=box.project, env=box.environ, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    loaded = set(done.stdout.split())
+    assert "lineage.capture.run.plan" in loaded
+    heavy = {"pydantic", "fastapi", "apsw", "deltalake", "rich", "asyncio", "urllib.request"}
+    assert not heavy & loaded
+    assert not {"lineage.model.changes", "lineage.wiring", "lineage.capture.run.watch"} & loaded
