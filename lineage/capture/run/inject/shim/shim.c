@@ -394,10 +394,16 @@ static uint64_t without_us(char *const *environment) {
   return 1;
 }
 
+/* A run within the run reports to a log of its own. */
+static int of_another_run(char *const *environment) {
+  const char *log = variable("LINEAGE_CAPTURE_LOG", environment);
+  return log && !(starts(log, log_path) && log[length(log_path, PATH_MAX)] == 0);
+}
+
 static void note_exec(uint64_t pid, uint64_t time, const char *file, char *const *environment,
                       int searched) {
   struct place where, path = {"", 0, "", 0};
-  if (!watching() || !file) return;
+  if (!watching() || !file || of_another_run(environment)) return;
   int plain = 1;
   for (size_t i = 0; file[i] && i < PATH_MAX; i++) plain &= file[i] != '/';
   if (searched && plain) {
