@@ -148,6 +148,25 @@ class Derivation:
             self._connection.execute(INSERT, row)
         return changed
 
+    def move(self, rows: Iterable[Row], target: int, seq: int) -> None:
+        """From ``seq`` on these uses resolve to another version, for being the last before them.
+
+        Rows are (dn, up, rf, n, vf, method, used, note).
+        """
+        closed, dropped, new = [], [], []
+        for dn, up, rf, n, vf, _, used, note in rows:
+            row = (dn, RESOLVED_USE, up, rf, n)
+            if rf == seq:
+                dropped.append(row)
+            else:
+                closed.append((seq, *row))
+            number = self.next_row()
+            how = int(Method.INFERRED)
+            new.append((dn, RESOLVED_USE, target, seq, number, vf, how, None, note, used))
+        self._connection.executemany(f"DELETE FROM edge WHERE {_ROW}", dropped)
+        self._connection.executemany(f"UPDATE edge SET rt = ? WHERE {_ROW}", closed)
+        self._connection.executemany(INSERT, new)
+
     # --- a claim of the past was erased
 
     def rewrite(self, artifacts: Iterable[int], seq: int) -> None:

@@ -9,7 +9,7 @@ import apsw
 
 from lineage.model.claims import Method
 from lineage.model.fold import Version, version_order
-from lineage.model.ids import is_bare_number
+from lineage.model.ids import is_bare_number, number_of_token, token_of
 from lineage.store.sqlite.changes import UseKey
 from lineage.store.sqlite.components import OPEN_USE, Group
 from lineage.store.sqlite.connection import Row, query, rows_of
@@ -30,6 +30,11 @@ AND e.rf < ? LIMIT 1"""
 _RESOLVED_TO = f"""SELECT e.dn, e.used, coalesce(t.said, '') FROM edge e
 LEFT JOIN note t ON t.id = e.note
 WHERE e.up = ? AND e.type = {RESOLVED_USE} AND e.vf > ? AND e.rt IS NULL"""
+_MOVING = f"""SELECT coalesce(t.said, ''), e.dn, e.up, e.rf, e.n, e.vf, e.method, e.used, e.note
+FROM edge e LEFT JOIN note t ON t.id = e.note
+WHERE e.up = ? AND e.type = {RESOLVED_USE} AND e.vf > ? AND e.rt IS NULL"""
+_SAID_OF = """SELECT t.said FROM edge e CROSS JOIN note t ON t.id = e.note
+WHERE e.dn = ? AND e.type = 2 AND e.rt IS NULL"""
 _USES_OF = f"""SELECT e.dn, e.up, coalesce(t.said, '') FROM edge e LEFT JOIN note t ON t.id = e.note
 WHERE e.dn = ? AND e.type = {OPEN_USE} AND e.rt IS NULL"""
 _MAKERS = "SELECT DISTINCT e.up FROM edge e WHERE e.dn = ? AND e.type = 2 AND e.rt IS NULL"
@@ -106,6 +111,17 @@ class Facts:
         """Uses after a time that resolve to a version, or not at all to one of an artifact."""
         for dn, used, said in rows_of(self._connection, _RESOLVED_TO, (target, later_than)):
             yield dn, used, unpack_text(said)
+
+    def moving(self, target: int, later_than: int) -> Iterator[tuple[UseKey, Row]]:
+        """The same uses, each with its derived row: (dn, up, rf, n, vf, method, used, note)."""
+        for said, *row in rows_of(self._connection, _MOVING, (target, later_than)):
+            yield (row[0], row[6], unpack_text(said)), tuple(row)
+
+    def said_of(self, version: Candidate) -> set[str]:
+        """Numbers that a version has or is said to have."""
+        said = {unpack_text(row[0]) for row in query(self._connection, _SAID_OF, (version.number,))}
+        number = number_of_token(token_of(version.urn))
+        return (said | {number} if number else said) - {""}
 
     def makers(self, version: int) -> set[int]:
         """Runs that are said to have made a version."""

@@ -28,6 +28,7 @@ __all__ = ["Resolution"]
 _CACHED = 100_000
 _SAME_AS = int(EdgeType.SAME_AS)
 _USE = int(OPEN_USE)
+_INFERRED = int(Method.INFERRED)
 Piece = tuple[int, int, int, int]
 """A target over a stretch of valid time: (target, method, since, until)."""
 
@@ -146,7 +147,7 @@ class Resolution:
         known, latest = self._components.latest(used)
         if not known or (latest is not None and latest[0][0] >= at):
             return False
-        target, how = (used, method) if latest is None else (latest[1], int(Method.INFERRED))
+        target, how = (used, method) if latest is None else (latest[1], _INFERRED)
         n = self._derivation.next_row()
         row = (run, RESOLVED_USE, target, seq, n, at, how, None, None, used)
         self._rows.add(INSERT, row)
@@ -174,10 +175,14 @@ class Resolution:
             artifact = self._tie_placeholder(placeholder, seq)
             for run in self._facts.makers(placeholder):
                 uses |= dict.fromkeys(self._facts.uses_of(run, artifact.members))
-        for number, change in versions.items():
-            uses |= dict.fromkeys(self._later_uses(number, change))
+        for number, change in sorted(versions.items(), key=self._order):
+            uses |= dict.fromkeys(self._later_uses(number, change, uses, seq))
         for key in uses:
             self._resolve(key, seq)
+
+    def _order(self, item: tuple[int, VersionChange]) -> tuple[int, int, str]:
+        number, change = item
+        return Candidate(number, change.urn, self._names.made(number)).order()
 
     def _saying(self, change: VersionChange, members: Group) -> list[UseKey | int]:
         """Uses, and placeholders, that say a number which the version has or is said to have."""
@@ -195,23 +200,50 @@ class Resolution:
             if number is not None:
                 yield number
 
-    def _later_uses(self, number: int, change: VersionChange) -> Iterable[UseKey]:
-        """Uses after a version was made that resolve to the one before it, or to none."""
-        made = self._names.made(number)
+    def _later_uses(
+        self, number: int, change: VersionChange, looked_at: dict[UseKey, None], seq: int
+    ) -> list[UseKey]:
+        """Uses after a version was made that resolve to the one before it, or to none.
+
+        They mean this one now. Those that have to be looked at one by one are returned.
+        """
+        version = Candidate(number, change.urn, self._names.made(number))
         artifact = self._artifact(change.artifact)
         last_use = max(self._artifact(member).last_use for member in artifact.members)
-        if made is None or made >= last_use:
-            return
-        place = Candidate(number, change.urn, made).order()
+        if version.made is None or version.made >= last_use:
+            return []
+        found: list[UseKey] = []
         for group in {segment.group(change.artifact) for segment in artifact.segments}:
-            for member in group:
-                yield from self._facts.resolved_to(member, made)
-            before = self._facts.latest(group, place, set())
-            if before is None:
+            before = self._facts.latest(group, version.order(), set())
+            if before is not None:
+                for run in self._not_reading(before, group):
+                    found += self._facts.uses_of(run, artifact.members)
+            if not artifact.aliased:
+                self._move(version, before, {*looked_at, *found}, change.artifact, seq)
                 continue
-            yield from self._facts.resolved_to(before.number, made)
-            for run in self._not_reading(before, group):
-                yield from self._facts.uses_of(run, artifact.members)
+            for target in (*group, *([before.number] if before else ())):
+                found += self._facts.resolved_to(target, version.made)
+        return found
+
+    def _move(
+        self,
+        version: Candidate,
+        before: Candidate | None,
+        looked_at: set[UseKey],
+        artifact: int,
+        seq: int,
+    ) -> None:
+        """Resolve to a version what resolved to the one before it only for being the last."""
+        made = version.made or 0
+        moved = [row for key, row in self._facts.moving(artifact, made) if key not in looked_at]
+        if before is not None:
+            said = self._facts.said_of(before)
+            moved += [
+                row
+                for key, row in self._facts.moving(before.number, made)
+                if key not in looked_at and row[5] == _INFERRED and key[2] not in said
+            ]
+        self._derivation.move(moved, version.number, seq)
 
     def _not_reading(self, version: Candidate, group: Group) -> set[int]:
         """Runs that may have made a version themselves, also under a placeholder."""
@@ -259,7 +291,7 @@ class Resolution:
                 return best.number, method
         earlier = self._facts.latest(group, (at, -FOREVER, ""), own)
         if earlier is not None:
-            return earlier.number, int(Method.INFERRED)
+            return earlier.number, _INFERRED
         return used, method
 
     def _own(self, run: int, group: Group) -> set[int]:
@@ -302,7 +334,7 @@ class Resolution:
             start = max(segment.since, claimed or -FOREVER)
             twin = self._twin(Candidate(number, urn, None), segment.group(own))
             if twin is not None and start < segment.until:
-                pieces.append((twin, int(Method.INFERRED), start, segment.until))
+                pieces.append((twin, _INFERRED, start, segment.until))
         wanted = [row for piece in _joined(pieces) for row in _both(number, piece)]
         self._derivation.replace(self._facts.same(number, Method.INFERRED), wanted, seq)
         return artifact
