@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from lineage.model.claims import StateType
-from lineage.model.fold import components
 from lineage.model.ids import ARTIFACT, RUN, SCOPE, artifact_of, class_of, job_of_run, parse_id
+from lineage.model.resolution import components
 from lineage.ownership.patterns import Scope, scope_of
 from lineage.ownership.precedence import Claim, Ownership, accountable
 from lineage.ownership.standing import claim_of

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 from lineage.errors import AmbiguousNameError, RefusedError, UnknownNameError
 from lineage.model.claims import EdgeType
-from lineage.model.fold import components, is_placeholder
 from lineage.model.ids import (
     ARTIFACT,
     JOB,
@@ -29,6 +28,7 @@ from lineage.model.ids import (
     parse_id,
 )
 from lineage.model.naming import FILE, display_name, normalise
+from lineage.model.resolution import components, is_placeholder
 from lineage.query.facts import kind_of
 from lineage.store.contract import Direction, Hit, Store, View
 

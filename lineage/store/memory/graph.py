@@ -20,18 +20,9 @@ from lineage.model.claims import (
     StateType,
     TableCommit,
 )
-from lineage.model.fold import (
-    DerivedEdge,
-    Interval,
-    Op,
-    Output,
-    Use,
-    Version,
-    components,
-    derive,
-    fold,
-)
+from lineage.model.fold import Interval, Op, fold
 from lineage.model.ids import artifact_of, class_of, token_of
+from lineage.model.resolution import DerivedEdge, Output, Use, Version, components, derive
 from lineage.store.contract import Edge, Evidence, StoredEntry
 
 StateKey = tuple[str, StateType, str, str]

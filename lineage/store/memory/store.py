@@ -11,9 +11,9 @@ from typing_extensions import override
 
 from lineage.model.claims import Claims, EdgeType, EntryRef, StateType
 from lineage.model.envelope import SALT_BYTES, Envelope, commitment_of
-from lineage.model.fold import version_order
 from lineage.model.ids import artifact_of, class_of, parse_id, token_of
 from lineage.model.merkle import Frontier
+from lineage.model.resolution import version_order
 from lineage.store.contract import (
     Attribute,
     Direction,

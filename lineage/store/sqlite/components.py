@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import apsw
 
 from lineage.model.canonical import FOREVER
-from lineage.model.fold import Version, components, version_order
+from lineage.model.resolution import Version, components, version_order
 from lineage.store.sqlite.connection import query, rows_of
 
 __all__ = ["Artifact", "Components", "Group", "Segment"]

@@ -1,7 +1,7 @@
 """Derived edges while entries are appended: equivalences, and the versions that uses resolve to.
 
-The definition is :func:`lineage.model.fold.derive`. This is the way that always works: read all of
-an alias component, derive, and write what differs. :mod:`lineage.store.sqlite.resolution` is the
+The definition is :func:`lineage.model.resolution.derive`. This is the way that always works: read
+all of an alias component, derive, and write what differs. :mod:`lineage.store.sqlite.resolution` is the
 short way for an entry that touches little of it.
 """
 
@@ -13,7 +13,7 @@ import apsw
 
 from lineage.model.canonical import FOREVER
 from lineage.model.claims import EdgeType, Method
-from lineage.model.fold import DerivedEdge, Output, Use, Version, derive
+from lineage.model.resolution import DerivedEdge, Output, Use, Version, derive
 from lineage.store.sqlite.components import OPEN_USE, Components
 from lineage.store.sqlite.connection import Row, query, rows_of
 from lineage.store.sqlite.names import Names

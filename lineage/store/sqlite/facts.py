@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import apsw
 
 from lineage.model.claims import Method
-from lineage.model.fold import Version, version_order
 from lineage.model.ids import is_bare_number, number_of_token, token_of
+from lineage.model.resolution import Version, version_order
 from lineage.store.sqlite.changes import UseKey
 from lineage.store.sqlite.components import OPEN_USE, Group
 from lineage.store.sqlite.connection import Row, query, rows_of

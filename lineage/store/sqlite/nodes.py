@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
 from lineage.model.claims import StateType
-from lineage.model.fold import Version, version_order
 from lineage.model.ids import ARTIFACT
+from lineage.model.resolution import Version, version_order
 from lineage.store.contract import Attribute, Hit, Node
 from lineage.store.search import rank_of
 from lineage.store.sqlite.reading import KNOWN, Reading

@@ -13,8 +13,8 @@ import apsw
 
 from lineage.model.canonical import FOREVER
 from lineage.model.claims import EdgeType, Method
-from lineage.model.fold import is_placeholder
 from lineage.model.ids import artifact_of, number_of_token, run_token, token_of, with_version
+from lineage.model.resolution import is_placeholder
 from lineage.store.sqlite.changes import Changes, UseKey, VersionChange
 from lineage.store.sqlite.components import Artifact, Components, Group
 from lineage.store.sqlite.connection import Row
@@ -277,7 +277,7 @@ class Resolution:
         self._derivation.replace(self._facts.of_use(key, note), wanted, seq)
 
     def _target(self, key: UseKey, at: int, method: int, group: Group) -> tuple[int, int]:
-        """What :func:`lineage.model.fold.resolve` says, by looking only where it can matter."""
+        """What :func:`lineage.model.resolution.resolve` says, looking only where it matters."""
         run, used, said = key
         own = self._own(run, group)
         if said:
@@ -308,7 +308,7 @@ class Resolution:
     # --- equivalences
 
     def _twin(self, placeholder: Candidate, group: Group) -> int | None:
-        """What :func:`lineage.model.fold.twins` says of one placeholder."""
+        """What :func:`lineage.model.resolution.twins` says of one placeholder."""
         token = token_of(placeholder.urn)
         for run in self._facts.makers(placeholder.number):
             if run_token(self._facts.urn(run)) != token:
