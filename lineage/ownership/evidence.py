@@ -16,7 +16,6 @@ from typing import Any
 
 from lineage.model.canonical import canonical
 from lineage.model.claims import EdgeType, StateType
-from lineage.model.fold import components
 from lineage.model.ids import (
     ARTIFACT,
     RUN,
@@ -27,6 +26,7 @@ from lineage.model.ids import (
     parse_id,
 )
 from lineage.model.naming import display_name
+from lineage.model.resolution import components
 from lineage.ownership.claims import Owners
 from lineage.ownership.kinds import kinds_of
 from lineage.ownership.origins import unknown_origins

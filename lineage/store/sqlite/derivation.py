@@ -1,8 +1,8 @@
 """Derived edges while entries are appended: equivalences, and the versions that uses resolve to.
 
 The definition is :func:`lineage.model.resolution.derive`. This is the way that always works: read
-all of an alias component, derive, and write what differs. :mod:`lineage.store.sqlite.resolution` is the
-short way for an entry that touches little of it.
+all of an alias component, derive, and write what differs.
+:mod:`lineage.store.sqlite.resolution` is the short way for an entry that touches little of it.
 """
 
 from __future__ import annotations
