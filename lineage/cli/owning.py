@@ -24,6 +24,7 @@ from lineage.store.contract import LATEST, Store, View
 __all__ = [
     "SOURCE",
     "display_name_of",
+    "known_or_id",
     "now",
     "plain",
     "print_ownership",
@@ -46,16 +47,23 @@ def target_of(
         if namespace == FILE and not name.startswith(("/", "*")):
             name = posixpath.join(str(Path.cwd()), name)
         return scope_target(namespace, name), words[0]
+    return known_or_id(store, words[0], View(store.head().seq), base=str(Path.cwd())), words[1]
+
+
+def known_or_id(store: Store, text: str, view: View, *, base: str) -> str:
+    """The id that a text means; a whole id may be spoken of before anything is known of it.
+
+    Raises ``UnknownNameError`` for a name that nothing is known by: it could be a typo.
+    """
     try:
-        return resolve_name(store, words[0], View(store.head().seq), base=str(Path.cwd())), words[1]
+        return resolve_name(store, text, view, base=base)
     except UnknownNameError:
-        # A whole id may be claimed before anything else is known of it; a name could be a typo.
         try:
-            parse_id(words[0])
+            parse_id(text)
         except RefusedError:
             pass
         else:
-            return words[0], words[1]
+            return text
         raise
 
 

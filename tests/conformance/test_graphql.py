@@ -25,7 +25,8 @@ from lineage.model.changes import (
 from lineage.model.claims import EdgeType
 from lineage.model.envelope import Actor, commitment_of
 from lineage.model.ids import artifact_id, file_token, run_id
-from lineage.query.graphql import limits
+from lineage.ownership.kinds import scan_owned
+from lineage.query.graphql import limits, runs
 from lineage.query.graphql.context import Context
 from lineage.query.graphql.fast import FastExecutor
 from lineage.query.graphql.links import Relation
@@ -296,6 +297,39 @@ def test_runs_of_a_job_and_of_all(shared: World) -> None:
     assert nested["node"]["runs"]["pageInfo"]["hasNextPage"]
 
 
+def test_runs_by_when_they_started_and_how_they_ended(world: World) -> None:
+    failed = RunRef(namespace=NAMESPACE, job="load.py", run_id="load-9")
+    world.add([RunFinished(event_at=T0 + 9 * HOUR, run=failed, state="FAIL")])
+    query = """query($after: String, $s: Time, $u: Time, $state: String, $n: Int! = 50) {
+      runs(since: $s, until: $u, state: $state, first: $n, after: $after) {
+        edges { node { id } } pageInfo { hasNextPage endCursor } } }"""
+    # load-n started a minute before its hour.
+    second = {"s": iso(T0 + HOUR), "u": iso(T0 + 3 * HOUR)}
+    assert ids_of(ask(world, query, **second)["runs"]) == [load(2), load(3)]
+    assert ids_of(ask(world, query, state="FAIL")["runs"]) == [load(9)]
+    # Nobody said when it started: the first that was heard of it is its end.
+    late = ask(world, query, s=iso(T0 + 9 * HOUR), u=iso(T0 + 10 * HOUR))["runs"]
+    assert ids_of(late) == [load(9)]
+    found = [ids_of(page) for page in pages(world, query, "runs", s=iso(T0), state="COMPLETE", n=2)]
+    everything = ids_of(ask(world, query, s=iso(T0), state="COMPLETE")["runs"])
+    assert [node for page in found for node in page] == everything
+    assert everything == [*map(load, range(1, 5)), REPORT_RUN, TRAIN]
+    assert fault(world, query, s="soon")["code"] == "bad-time"
+
+
+def test_a_filtered_page_looks_at_so_many_runs_and_says_that_more_follow(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "_SCANNED", 2)
+    monkeypatch.setattr(runs, "_CHUNK", 2)
+    query = """query($after: String) {
+      runs(state: "COMPLETE", until: "2026-09-21T14:30:00Z", after: $after) {
+        edges { node { id } } pageInfo { hasNextPage endCursor } } }"""
+    found = [ids_of(page) for page in pages(world, query, "runs")]
+    assert len(found) > 2
+    assert [node for page in found for node in page] == [load(0)]
+
+
 # --- lineage -------------------------------------------------------------------------------------
 
 LINEAGE = """query($id: ID!, $direction: Direction! = UPSTREAM, $depth: Int, $history: History! =
@@ -361,6 +395,37 @@ def test_the_edges_are_those_of_the_store(shared: World) -> None:
     assert [(e["up"], e["down"]) for e in answer["edges"]] == [(e.up, e.down) for e in walk.edges]
 
 
+def test_only_some_kinds_are_shown_and_all_are_walked(shared: World) -> None:
+    query = """query($id: ID!, $k: [String!], $n: Int! = 200, $c: String) {
+      lineage(id: $id, direction: DOWNSTREAM, kinds: $k, first: $n, after: $c) {
+        totalCount nodes { node { id } } edges { up } pageInfo { hasNextPage endCursor }
+        completeness { complete } } }"""
+    models = ask(shared, query, id=tx(0), k=["model"])["lineage"]
+    assert (node_ids(models), models["totalCount"], models["edges"]) == ([CHURN], 1, [])
+    both = ask(shared, query, id=tx(0), k=["model", "run"])["lineage"]
+    assert {CHURN, TRAIN} <= set(node_ids(both))
+    assert both["edges"]
+    assert node_ids(ask(shared, query, id=tx(0), k=[])["lineage"]) == []
+    first = ask(shared, query, id=tx(0), k=["model", "run"], n=1)["lineage"]
+    assert fault(shared, query, id=tx(0), k=["run"], c=first["pageInfo"]["endCursor"])["code"] == (
+        "bad-cursor"
+    )
+
+
+def test_downstream_of_the_versions_made_within_a_time(shared: World) -> None:
+    query = """query($id: ID!, $s: Time, $u: Time) { lineage(id: $id, direction: DOWNSTREAM,
+      madeSince: $s, madeUntil: $u, kinds: ["model", "table"]) { nodes { depth node { id } } } }"""
+    early = ask(shared, query, id="table:tx", s=iso(T0 + HOUR), u=iso(T0 + 2 * HOUR))["lineage"]
+    assert node_ids(early)[0] == tx(1)
+    assert CHURN in node_ids(early)
+    late = ask(shared, query, id="table:tx", s=iso(T0 + 3 * HOUR))["lineage"]
+    assert [i["node"]["id"] for i in late["nodes"] if i["depth"] == 0] == [tx(3), tx(4)]
+    assert CHURN not in node_ids(late)
+    never = ask(shared, query, id="table:tx", u="2020-01-01T00:00:00Z")["lineage"]
+    assert never["nodes"] == []
+    assert fault(shared, query, id=CHURN, s=iso(T0))["code"] == "bad-argument"
+
+
 def test_depth_truncates_and_says_so(shared: World) -> None:
     answer = ask(shared, LINEAGE, id=CHURN, depth=1)["lineage"]
     assert node_ids(answer) == [CHURN, TRAIN]
@@ -420,7 +485,50 @@ def test_every_edge_has_evidence_with_its_entry(shared: World) -> None:
             assert claim["source"] == "test"
 
 
+CUSTOMERS = artifact_id("file", "/lake/customers", "3.00000000")
+
+
+def untold(world: World) -> str:
+    """A report on a table whose log nobody read: the report's id."""
+    run = RunRef(namespace=NAMESPACE, job="count.py", run_id="c1")
+    at = T0 + 40 * HOUR
+    world.add([
+        RunFinished(
+            event_at=at, run=run, state="COMPLETE", started_at=at - HOUR,
+            uses=[Use(namespace="file", name="/lake/customers", artifact_kind="table",
+                      version="3.00000000", at=at)],
+            outputs=[Output(namespace="file", name="/out/n.txt", version=file_token("9" * 64),
+                            at=at)],
+        )
+    ])  # fmt: skip
+    return artifact_id("file", "/out/n.txt", file_token("9" * 64))
+
+
+def test_a_table_version_that_nothing_recorded_made_is_said_to_be_so(world: World) -> None:
+    report = untold(world)
+    query = """query($id: ID!, $d: Direction!, $n: Int) { lineage(id: $id, direction: $d, depth: $n)
+      { completeness { complete unknownOrigins } } }"""
+    up = ask(world, query, id=report, d="UPSTREAM")["lineage"]["completeness"]
+    assert up == {"complete": False, "unknownOrigins": [CUSTOMERS]}
+    down = ask(world, query, id=CUSTOMERS, d="DOWNSTREAM")["lineage"]["completeness"]
+    assert down == {"complete": True, "unknownOrigins": []}
+    node = "query($id: ID!) { node(id: $id) { completeness { complete unknownOrigins } } }"
+    assert ask(world, node, id=CUSTOMERS)["node"]["completeness"] == up
+    # Of what was only not asked for, nothing is missing: it was cut.
+    cut = ask(world, query, id=CHURN, d="UPSTREAM", n=2)["lineage"]["completeness"]
+    assert cut["unknownOrigins"] == []
+    assert not ask(world, LINEAGE, id=tx(2), history="NONE")["lineage"]["completeness"]["gaps"]
+
+
 # --- both times ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("id_", [tx(3), CHURN, MODEL, TRAIN])
+def test_what_was_not_there_yet_is_an_error(shared: World, id_: str) -> None:
+    facts = fault(shared, LINEAGE, id=id_, asOf=iso(T0 + 2 * HOUR))
+    assert (facts["code"], facts["pointer"]) == ("not-found", "/asOf")
+    assert "the first that is known of it is of 2026-09-2" in facts["hint"]
+    assert ask(shared, LINEAGE, id=id_, asOf=iso(T0 + 30 * HOUR))["lineage"]["nodes"]
 
 
 def test_as_of_shows_how_it_was(shared: World) -> None:
@@ -677,6 +785,43 @@ def test_ownership_lists_who_must_act(shared: World) -> None:
     first = ask(shared, one, c=None)["ownership"]
     second = ask(shared, one, c=first["pageInfo"]["endCursor"])["ownership"]
     assert ids_of(first) + ids_of(second) == [TX, MODEL]
+
+
+def test_ownership_and_the_list_of_the_command_are_one(world: World) -> None:
+    untold(world)
+    datasets = [
+        Use(namespace="pg://db", name=f"t{n}", artifact_kind="", version="v1", at=T0)
+        for n in range(3)
+    ]
+    run = RunRef(namespace="etl", job="j", run_id="1")
+    world.add([RunFinished(event_at=T0, run=run, state="COMPLETE", uses=datasets)])
+    view = View(world.store.head().seq, world.tick())
+    listed = [each.node for _, some in scan_owned(world.store, view) for each in some]
+    assert {artifact_id("pg://db", "t0"), TX, MODEL} <= set(listed)
+    assert RAW not in listed
+    query = """query($after: String, $s: [OwnershipStatus!]) {
+      ownership(first: 2, after: $after, statuses: $s) {
+        edges { node { id } } pageInfo { hasNextPage endCursor } } }"""
+    found = [ids_of(page) for page in pages(world, query, "ownership")]
+    assert [node for page in found for node in page] == listed
+    claim = 'mutation($t: String!) { claimOwner(team: $t, target: "pg://db/t1") { seq notes } }'
+    for team in ("a", "b"):
+        ask(world, claim, t=team)
+    contested = ask(world, query, s=["CONTESTED"])["ownership"]
+    assert ids_of(contested) == [artifact_id("pg://db", "t1")]
+    before = '{ ownership(asOf: "2020-01-01T00:00:00Z") { edges { node { id } } } }'
+    assert ask(world, before)["ownership"]["edges"] == []
+
+
+def test_a_change_tells_what_it_leads_to(world: World) -> None:
+    claim = """mutation($s: Time) { claimOwner(team: "other", target: "table:tx", since: $s,
+      reason: "r") { notes ownership { status } } }"""
+    displaced = ask(world, claim)["claimOwner"]
+    assert displaced["ownership"]["status"] == "CLAIMED"
+    assert displaced["notes"][0] == "note: team:other was not heard of before"
+    assert displaced["notes"][1].startswith("warning: team:data answered for it and had accepted.")
+    (proposal,) = ask(world, claim, s="2020-01-01T00:00:00Z")["claimOwner"]["notes"]
+    assert "proposal" in proposal
 
 
 def test_owners_change_with_their_actor_in_the_ledger(world: World) -> None:
@@ -1042,13 +1187,24 @@ HOWTO = (Path(__file__).parents[2] / "docs" / "howto" / "ask.md").read_text(enco
 def test_the_queries_in_the_guide_are_answered(world: World) -> None:
     documents = [part.partition("```")[0] for part in HOWTO.split("```graphql")[1:]]
     assert len(documents) >= 3
+    asked_for = {
+        "model": "model:churn", "table": "table:features/tx", "since": iso(T0 + HOUR),
+        "until": iso(T0 + 20 * HOUR),
+    }  # fmt: skip
+    answers: dict[str, Any] = {}
     for document in documents:
         names = re.findall(r"^(?:query|mutation) (\w+)", document, re.MULTILINE)
         for name in names or [None]:
             member = Actor(PERSON, "test")
             context = Context(world.store, member, world.recorder.record, clock=world.tick)
-            body = execute(context, document, {"model": "model:churn"}, name).body
+            body = execute(context, document, asked_for, name).body
             assert "errors" not in body, body
+            answers[name or ""] = body["data"]
+    (trained,) = answers["TrainedOn"]["lineage"]["nodes"]
+    assert trained["node"]["id"] == CHURN
+    assert trained["node"]["generatedBy"][0]["user"] == {"displayName": "Ada"}
+    assert [c["teamId"] for c in answers["OwnerThen"]["owners"]["claims"]] == [RISK]
+    assert len(answers["RunsThen"]["runs"]["edges"]) == 4
     assert world.store.head().seq == 21
 
 

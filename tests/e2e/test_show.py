@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from lineage.model.canonical import iso
+from lineage.model.changes import Output, RunFinished, RunRef, Use
+from lineage.model.ids import artifact_id, file_token
 from lineage.settings import load_settings
 from lineage.wiring import open_workspace
 from tests.conformance.worlds import (
@@ -102,6 +104,34 @@ def test_the_latest_version_unless_all_are_asked_for(home: Path) -> None:
     assert (before["id"], before["versions"]) == (tx(1), 2)
     known = told(home, "table:tx", "--known-at", "6")
     assert (known["id"], known["completeness"]["position"]) == (tx(2), 6)
+
+
+def test_what_was_not_there_yet_is_said_to_be_so(home: Path) -> None:
+    done = lineage(home, "show", "model:churn", "--as-of", iso(T0), "--json")
+    assert done.returncode == 66
+    error = json.loads(done.stderr)["error"]
+    assert error["code"] == "not-found"
+    assert "was not there yet at 2026-09-21T14:13:20" in error["message"]
+    assert "the first that is known of it is of 2026-09-22T01:13:19" in error["hint"]
+
+
+def test_a_table_version_that_nobody_saw_being_made(tmp_path: Path) -> None:
+    made = tmp_path / ".lineage"
+    table = Use(namespace="file", name="/lake/my customers", artifact_kind="table",
+                version="3.00000000", at=T0)  # fmt: skip
+    output = Output(namespace="file", name="/out/n.txt", version=file_token("9" * 64), at=T0)
+    run = RunRef(namespace="local", job="t.py", run_id="1")
+    finished = RunFinished(event_at=T0, run=run, state="COMPLETE", uses=[table], outputs=[output])
+    with open_workspace(load_settings(environment(made))) as ws:
+        ws.recorder.record_changes([finished], source="test", actor=ACTOR)
+    text = shown(made, "/out/n.txt")
+    assert "incomplete (position 1" in text
+    assert (
+        "  nobody recorded what made lake/my customers@3; "
+        "`lineage watch delta '/lake/my customers'` reads its log" in text
+    )
+    (origin,) = told(made, "/out/n.txt")["completeness"]["unknown_origins"]
+    assert origin["id"] == artifact_id("file", "/lake/my customers", "3.00000000")
 
 
 def test_relative_paths_start_where_the_person_stands(home: Path, tmp_path: Path) -> None:

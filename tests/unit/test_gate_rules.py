@@ -512,3 +512,89 @@ def test_evidence_cannot_be_changed_by_a_rule() -> None:
     with pytest.raises(AttributeError):
         evidence.truncated = True  # type: ignore[misc]  # frozen: that is the point
     assert evidence.position == View(evidence.position).position
+
+
+# --- versions whose making nobody recorded --------------------------------------------------------
+
+
+def unwatched() -> World:
+    """A model trained on a table whose log nobody read."""
+    world = World(finished(uses=[use("/lake/customers", version="3.00000000")]))
+    return world.own(artifact_id("file", "/lake/customers"), MODEL)
+
+
+CUSTOMERS3 = artifact_id("file", "/lake/customers", "3.00000000")
+
+
+def test_a_table_that_nobody_saw_being_made_cannot_be_decided() -> None:
+    decision = unwatched().gate()
+    assert decision.verdict is Verdict.UNDECIDED
+    (one,) = decision.blocking
+    assert (one.node, one.name) == (CUSTOMERS3, "lake/customers@3")
+    assert one.why == "nobody recorded what made it"
+    assert "`lineage watch delta /lake/customers`" in one.remedy.advice
+    assert decision.evidence.as_dict()["unknown_origins"] == [CUSTOMERS3]
+
+
+def test_a_recorded_commit_or_run_is_an_origin() -> None:
+    world = unwatched()
+    run = RunRef(namespace="local", job="etl", run_id="e1")
+    made = Output(namespace="file", name="/lake/customers", artifact_kind="table",
+                  version="3.00000000", at=T0 + 1)  # fmt: skip
+    world.record(finished(run=run, uses=[], outputs=[made]))
+    assert world.gate().verdict is Verdict.ALLOW
+
+
+def test_what_made_it_under_another_name_is_an_origin() -> None:
+    world = unwatched()
+    plain, hive = artifact_id("file", "/lake/customers"), artifact_id("hive://w", "customers")
+    run = RunRef(namespace="local", job="etl", run_id="e1")
+    made = Output(namespace="hive://w", name="customers", artifact_kind="table",
+                  version="3.00000000", at=T0 + 1)  # fmt: skip
+    world.record(finished(run=run, uses=[], outputs=[made]))
+    assert world.gate().verdict is Verdict.UNDECIDED
+    world.record(AliasDeclared(event_at=T0, a=min(plain, hive), b=max(plain, hive)))
+    assert world.gate().verdict is Verdict.ALLOW
+
+
+@pytest.mark.parametrize("kind", ["file", "code", "environment", "dataset"])
+def test_what_is_not_made_needs_no_origin(kind: str) -> None:
+    world = World(finished(uses=[use(), use("/x", kind, "v1")]))
+    assert world.own(TABLE, MODEL, artifact_id("file", "/x")).gate().verdict is Verdict.ALLOW
+
+
+@pytest.mark.parametrize(
+    ("accepted", "verdict"),
+    [
+        ('["/lake/**"]', Verdict.ALLOW),
+        ('["artifact:file,/lake/customers"]', Verdict.ALLOW),
+        ("true", Verdict.ALLOW),
+        ("false", Verdict.UNDECIDED),
+        ("[]", Verdict.UNDECIDED),
+        ('["/lake/*/x"]', Verdict.UNDECIDED),
+    ],
+)
+def test_a_policy_may_live_with_unknown_origins(accepted: str, verdict: Verdict) -> None:
+    rule = f"{{rule: evidence-complete, accept_unknown_origins: {accepted}}}"
+    policy = f"version: 1\nactions: {{deploy: [{rule}]}}"
+    assert unwatched().gate(policy=policy).verdict is verdict
+
+
+# --- advice that can be followed ------------------------------------------------------------------
+
+
+def test_the_advice_on_a_use_without_a_version_fits_what_was_used() -> None:
+    orders = Use(namespace="postgres://db", name="shop.orders", artifact_kind="", at=T0 + 10)
+    local = use("/lake/other", "table", "")
+    world = World(finished(uses=[orders, local])).own(
+        artifact_id("postgres://db", "shop.orders"), artifact_id("file", "/lake/other"), MODEL
+    )
+    found = {one.name: one for one in world.gate().blocking}
+    assert sorted(found) == ["lake/other", "shop.orders"]
+    assert "watch" not in found["shop.orders"].remedy.advice
+    assert "datasetVersion" in found["shop.orders"].remedy.advice
+    assert "`lineage watch delta /lake/other`" in found["lake/other"].remedy.advice
+    assert found["shop.orders"].why == "which version of it train r1 used is not known"
+    lenient = "{rule: evidence-complete, accept_unresolved: [shop.*, /lake/**]}"
+    policy = f"version: 1\nactions: {{deploy: [{lenient}]}}"
+    assert world.gate(policy=policy).verdict is Verdict.ALLOW

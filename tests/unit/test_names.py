@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 from lineage.errors import AmbiguousNameError, UnknownNameError
@@ -13,10 +17,15 @@ from lineage.model.changes import (
     RunRef,
     TableCommitted,
 )
-from lineage.model.ids import artifact_id, delta_token, file_token, job_id, run_id
+from lineage.model.ids import artifact_id, delta_token, file_token, job_id, run_id, run_token
 from lineage.query.names import resolve_name, resolve_names
-from lineage.store.contract import View
+from lineage.record.interpret import interpret
+from lineage.record.recorder import Incoming, Recorder
+from lineage.store.contract import Store, View
+from lineage.store.memory import MemoryStore
+from lineage.store.sqlite import SqliteStore
 from tests.conformance.worlds import (
+    ACTOR,
     CHURN,
     LAKE,
     MODEL,
@@ -37,6 +46,50 @@ from tests.conformance.worlds import (
 S3 = artifact_id("s3://bucket", "data/events")
 DB = artifact_id("postgres://db", "shop.public.orders")
 CUSTOMERS = artifact_id("s3://bucket", "crm/customers")
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def told(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A store where runs said numbers of what they wrote."""
+    store: Store = MemoryStore(interpret)
+    if request.param == "sqlite":
+        store = SqliteStore(tmp_path / "s.db", interpret)
+    recorder = Recorder(store, key=b"k" * 32)
+    for n, (run, number) in enumerate([("a", "1"), ("b", "2"), ("c", "2"), ("d", 3)]):
+        version = {"version": {"datasetVersion": number}}
+        output = {"namespace": "s3://lake", "name": "features/tx", "facets": version}
+        event = {
+            "eventTime": f"2026-11-20T00:00:0{n}Z", "eventType": "COMPLETE",
+            "run": {"runId": run}, "job": {"namespace": "etl", "name": "n"}, "outputs": [output],
+            "producer": "https://x.example",
+        }  # fmt: skip
+        body = json.dumps(event).encode()
+        recorder.record([Incoming("openlineage.run", 1, "openlineage:x", body, T0 + n)], ACTOR)
+    yield store
+    store.close()
+
+
+def made_by(run: str) -> str:
+    return artifact_id("s3://lake", "features/tx", run_token(run_id("etl", "n", run)))
+
+
+def test_a_number_that_only_the_producer_said_names_the_version(told: Store) -> None:
+    view = View(told.head().seq)
+    assert resolve_name(told, "s3://lake/features/tx@1", view) == made_by("a")
+    assert resolve_name(told, "features/tx@3", view) == made_by("d")
+    with pytest.raises(AmbiguousNameError) as twice:
+        resolve_name(told, "s3://lake/features/tx@2", view)
+    assert sorted(twice.value.where["candidates"]) == sorted([made_by("b"), made_by("c")])
+    with pytest.raises(UnknownNameError):
+        resolve_name(told, "s3://lake/features/tx@4", view)
+
+
+def test_the_number_of_a_version_itself_comes_before_what_was_said(told: Store) -> None:
+    table = {"namespace": "s3://lake", "name": "features/tx", "table_id": TABLE_ID}
+    commit = TableCommitted(event_at=T0, version=1, carries=False, **table)  # type: ignore[arg-type]  # three of its fields
+    Recorder(told, key=b"k" * 32).record_changes([commit], source="watch", actor=ACTOR)
+    own = artifact_id("s3://lake", "features/tx", delta_token(1, TABLE_ID))
+    assert resolve_name(told, "s3://lake/features/tx@1", View(told.head().seq)) == own
 
 
 @pytest.fixture(scope="module")

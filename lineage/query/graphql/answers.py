@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import strawberry
@@ -18,7 +19,9 @@ from lineage.query.graphql.scalars import Time, shown_time
 from lineage.store.contract import Direction, History
 from lineage.store.contract import Edge as StoredEdge
 
-__all__ = ["Lineage", "answer_page"]
+__all__ = ["Lineage", "answer_page", "of_kinds"]
+
+_CHUNK = 1_000
 
 strawberry.enum(Direction, description="UPSTREAM is towards sources.")
 strawberry.enum(
@@ -72,6 +75,23 @@ class Lineage:
     page_info: PageInfo
     total_count: int = strawberry.field(description="Nodes of the whole answer.")
     completeness: Completeness
+
+
+def of_kinds(found: answer.Answer, kinds: Sequence[str], batch: Batch) -> answer.Answer:
+    """An answer with only its nodes of some kinds and the edges among those.
+
+    What it may lack is that of the whole: the walk went everywhere. ``batch`` is as for a page.
+    """
+    wanted, shown = frozenset(kinds), set()
+    for start in range(0, len(found.nodes), _CHUNK):
+        some = [node for node, _ in found.nodes[start : start + _CHUNK]]
+        read = Batch(batch.store, batch.view, some, batch.clock)
+        shown |= {node for node in some if read.kind(node) in wanted}
+    return replace(
+        found,
+        nodes=tuple(each for each in found.nodes if each[0] in shown),
+        edges=tuple(edge for edge in found.edges if edge.up in shown and edge.down in shown),
+    )
 
 
 def answer_page(start: str, found: answer.Answer, batch: Batch, paging: Paging) -> Lineage:

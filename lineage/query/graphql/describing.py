@@ -10,7 +10,17 @@ import strawberry
 
 from lineage.query.graphql.scalars import KnownAt, Time
 
-__all__ = ["After", "AsOf", "First", "KnownAtArgument", "Name", "described", "field", "interface"]
+__all__ = [
+    "After",
+    "AsOf",
+    "First",
+    "KnownAtArgument",
+    "Name",
+    "about",
+    "described",
+    "field",
+    "interface",
+]
 
 T = TypeVar("T")
 
@@ -42,18 +52,19 @@ def interface(cls: type[T]) -> type[T]:
     return strawberry.interface(cls, description=_said(cls))
 
 
-def _about(text: str) -> Any:
+def about(text: str) -> Any:
+    """What an argument means."""
     return strawberry.argument(description=text)
 
 
-First = Annotated[int, _about("How many at most, 1 to 1000.")]
-After = Annotated[str | None, _about("endCursor of the page before; ask the same question.")]
+First = Annotated[int, about("How many at most, 1 to 1000.")]
+After = Annotated[str | None, about("endCursor of the page before; ask the same question.")]
 AsOf = Annotated[
-    Time | None, _about("How things were at this time. Default: no bound (of owners: now).")
+    Time | None, about("How things were at this time. Default: no bound (of owners: now).")
 ]
 KnownAtArgument = Annotated[
-    KnownAt | None, _about("What was known by this seq or time. Default: all that is recorded.")
+    KnownAt | None, about("What was known by this seq or time. Default: all that is recorded.")
 ]
 Name = Annotated[
-    strawberry.ID, _about("An id, or a name like model:fraud@3, table:features/tx@12 or a path.")
+    strawberry.ID, about("An id, or a name like model:fraud@3, table:features/tx@12 or a path.")
 ]

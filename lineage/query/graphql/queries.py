@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Annotated, cast
 
 import strawberry
 
 from lineage.errors import RefusedError
-from lineage.model.ids import ARTIFACT, JOB, class_of
+from lineage.model.canonical import FOREVER, micros
+from lineage.model.ids import ARTIFACT, JOB, class_of, token_of
 from lineage.ownership.kinds import NEED_OWNER
 from lineage.ownership.precedence import Status
-from lineage.query.answer import ask
-from lineage.query.batch import Batch
-from lineage.query.graphql.answers import Lineage, answer_page
+from lineage.query.answer import ask, must_exist
+from lineage.query.graphql.answers import Lineage, answer_page, of_kinds
 from lineage.query.graphql.artifacts import Artifact
-from lineage.query.graphql.context import Asking, Context, Paging
+from lineage.query.graphql.context import Asking, Paging
 from lineage.query.graphql.describing import (
     After,
     AsOf,
     First,
     KnownAtArgument,
     Name,
+    about,
     described,
     field,
 )
@@ -28,13 +29,30 @@ from lineage.query.graphql.ledger import Ledger
 from lineage.query.graphql.nodes import Node, as_node, page_completeness
 from lineage.query.graphql.owners import Ownership, ownership_page
 from lineage.query.graphql.pages import Connection, connect
-from lineage.query.graphql.runs import Run, runs_of_job
+from lineage.query.graphql.runs import Run, chosen_runs, runs_of_job
+from lineage.query.graphql.scalars import Time
 from lineage.query.names import resolve_names
-from lineage.store.contract import Direction, History, Hit, View
+from lineage.store.contract import Direction, History, Hit, Store, View
 
 __all__ = ["Query"]
 
 MOST_IDS = 1_000
+
+OnlyKinds = Annotated[
+    list[str] | None,
+    about("Show only nodes of these kinds; everything is walked, and counts in completeness."),
+]
+MadeSince = Annotated[
+    Time | None,
+    about("Of an artifact: start from its versions made (committed) at this time or later."),
+]
+MadeUntil = Annotated[Time | None, about("Start from its versions made before this time.")]
+Since = Annotated[
+    Time | None, about("Runs that started then or later (first heard of, if unsaid).")
+]
+Until = Annotated[Time | None, about("Runs that started before this time.")]
+State = Annotated[str | None, about("Runs that show this state, like FAIL.")]
+
 CLASSES = ("artifact", "job", "run", "team", "person", "service", "scope")
 
 
@@ -137,19 +155,23 @@ class Query:
         )
 
     @field
-    def runs(
+    def runs(  # noqa: PLR0913 - the arguments of the field
         self,
         info: Asking,
+        *,
         job: Name | None = None,
+        since: Since = None,
+        until: Until = None,
+        state: State = None,
         first: First = 50,
         after: After = None,
         as_of: AsOf = None,
         known_at: KnownAtArgument = None,
     ) -> Connection[Run]:
-        """Runs in order of their ids, of one job or of all."""
+        """Runs by id. Filtered, a page may be short, or empty, while more follow (hasNextPage)."""
         context = info.context
         paging = Paging.of(
-            _question("runs", as_of, known_at, job=job),
+            _question("runs", as_of, known_at, job=job, since=since, until=until, state=state),
             lambda: context.view(as_of, known_at), first=first, after=after,
         ).within(context.head)  # fmt: skip
         named = context.resolve(job, paging.view) if job else ""
@@ -158,7 +180,10 @@ class Query:
                 f"{named} is no job", code="bad-argument", pointer="/job",
                 hint="name it like job:<namespace>,<name>",
             )  # fmt: skip
-        return runs_of_job(context.batch(paging.view, []), named, paging)
+        none = context.batch(paging.view, [])
+        if since is None and until is None and state is None:
+            return runs_of_job(none, named, paging)
+        return chosen_runs(none, named, paging, _span(since, until, ""), state)
 
     @field
     def lineage(  # noqa: PLR0913 - the arguments of the field
@@ -169,6 +194,9 @@ class Query:
         direction: Direction = Direction.UPSTREAM,
         depth: int | None = None,
         history: History = History.CONTRIBUTING,
+        kinds: OnlyKinds = None,
+        made_since: MadeSince = None,
+        made_until: MadeUntil = None,
         first: First = 200,
         after: After = None,
         as_of: AsOf = None,
@@ -181,15 +209,25 @@ class Query:
                 hint="0 is the thing itself, 1 what is next to it; leave it out for all",
             )  # fmt: skip
         context = info.context
-        asked = {"id": id, "direction": direction.value, "depth": depth, "history": history.value}
+        made = _span(made_since, made_until, "made")
+        asked = {
+            "id": id, "direction": direction.value, "depth": depth, "history": history.value,
+            "kinds": kinds, "madeSince": made_since, "madeUntil": made_until,
+        }  # fmt: skip
         paging = Paging.of(
             _question("lineage", as_of, known_at, **asked),
             lambda: context.view(as_of, known_at),
             first=first, after=after, shape=(int, str),
         ).within(context.head)  # fmt: skip
         start = context.resolve(id, paging.view)
-        found = ask(context.store, [start], direction, paging.view, depth=depth, history=history)
-        return answer_page(start, found, _none(context, paging.view), paging)
+        starts = [start]
+        if made_since or made_until:
+            starts = _made_within(context.store, start, paging.view, made)
+        found = ask(context.store, starts, direction, paging.view, depth=depth, history=history)
+        none = context.batch(paging.view, [])
+        if kinds is not None:
+            found = of_kinds(found, kinds, none)
+        return answer_page(start, found, none, paging)
 
     @field
     def owners(
@@ -254,5 +292,19 @@ def _classes(classes: list[str] | None) -> list[str]:
     return sorted(set(classes or ()))
 
 
-def _none(context: Context, view: View) -> Batch:
-    return context.batch(view, [])
+def _span(since: str | None, until: str | None, name: str) -> tuple[int, int]:
+    """A stretch of time in microseconds, its end not included."""
+    begin, end = (f"/{name}Since", f"/{name}Until") if name else ("/since", "/until")
+    return micros(since, begin) if since else -FOREVER, micros(until, end) if until else FOREVER
+
+
+def _made_within(store: Store, artifact: str, view: View, span: tuple[int, int]) -> list[str]:
+    """The versions of an artifact, under its own name, that were made within a stretch of time."""
+    if class_of(artifact) != ARTIFACT or token_of(artifact):
+        raise RefusedError(
+            f"{artifact} has no versions", code="bad-argument", pointer="/id",
+            hint="madeSince and madeUntil choose among the versions of an artifact",
+        )  # fmt: skip
+    must_exist(store, artifact, view)
+    made = store.versions(artifact, view)
+    return [node for node, at in made if at is not None and span[0] <= at < span[1]]

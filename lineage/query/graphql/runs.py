@@ -6,19 +6,25 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import strawberry
 
+from lineage.model.canonical import FOREVER
 from lineage.model.claims import EdgeType, StateType
 from lineage.model.ids import JOB, RUN, job_of_run, parse_id
 from lineage.query.batch import Batch
+from lineage.query.facts import value_of
 from lineage.query.graphql.artifacts import TheOwnership
 from lineage.query.graphql.context import Paging
 from lineage.query.graphql.describing import After, First, described, field
 from lineage.query.graphql.links import LinkConnection, link_page
 from lineage.query.graphql.nodes import Node, as_node, node_class, page_completeness
-from lineage.query.graphql.pages import Connection, connect
+from lineage.query.graphql.pages import Connection, Edge, connect, page_info
 from lineage.query.graphql.scalars import JSON, Time, shown_time
 from lineage.store.contract import Direction, Store
 
-__all__ = ["Job", "Run", "runs_of_job"]
+__all__ = ["Job", "Run", "chosen_runs", "runs_of_job"]
+
+_SCANNED = 10_000
+"""Runs that are looked at for one page of a filtered list."""
+_CHUNK = 500
 
 if TYPE_CHECKING:
     from lineage.query.graphql.agents import Person
@@ -196,6 +202,59 @@ def runs_of_job(any_batch: Batch, job: str, paging: Paging) -> Connection[Run]:
         lambda node: _run(batch, node),
         lambda more: page_completeness(batch, batch.ids, more=more),
     )
+
+
+def chosen_runs(
+    any_batch: Batch, job: str, paging: Paging, span: tuple[int, int], state: str | None
+) -> Connection[Run]:
+    """A page of the runs that started within ``span`` (its end not included) and show ``state``.
+
+    It looks at so many runs and no more, and its end cursor is the last that was looked at.
+    """
+    store, view = any_batch.store, paging.view
+    prefix = f"{RUN}:{job[len(JOB) + 1 :]}," if job else f"{RUN}:"
+    after = str(paging.after[0]) if paging.after else prefix
+    found: list[str] = []
+    looked, more = 0, True
+    while more and len(found) < paging.first and looked < _SCANNED:
+        page = store.page(view, after=after, limit=_CHUNK)
+        ids = [node for node in page if node.startswith(prefix)]
+        more = len(ids) == _CHUNK
+        batch = Batch(store, view, ids, any_batch.clock)
+        for n, node in enumerate(ids):
+            looked, after = looked + 1, node
+            if _is_chosen(batch, node, span, state):
+                found.append(node)
+            if len(found) == paging.first:
+                more = more or n + 1 < len(ids)
+                break
+    shown = Batch(store, view, found, any_batch.clock)
+    edges = [Edge(cursor=paging.cursor((node,)), node=_run(shown, node)) for node in found]
+    info = page_info(paging, [edge.cursor for edge in edges], more=more)
+    if looked:
+        info.end_cursor = paging.cursor((after,))
+    return Connection(
+        edges=edges, page_info=info, completeness=page_completeness(shown, found, more=more)
+    )
+
+
+def _is_chosen(batch: Batch, run: str, span: tuple[int, int], state: str | None) -> bool:
+    shown = [s.value for s in batch.states.get(run, ()) if s.type is StateType.RUN_STATE]
+    if state is not None and state not in shown:
+        return False
+    if span == (-FOREVER, FOREVER):
+        return True
+    started = _started_at(batch, run)
+    return started is not None and span[0] <= started < span[1]
+
+
+def _started_at(batch: Batch, run: str) -> int | None:
+    """When a run started, or where nobody said that, the first that was heard of it."""
+    said = value_of(batch.attributes(run), "started_at")
+    if isinstance(said, int):
+        return said
+    heard = batch.store.history(run, StateType.RUN_STATE, batch.view.position)
+    return min((state.since for state in heard), default=None)
 
 
 def ids_under(store: Store, prefix: str, paging: Paging) -> list[str]:

@@ -128,7 +128,10 @@ def _made(run: str, output: Output, run_state: str) -> tuple[list[Occurrence], l
 
 
 def _kind(namespace: str, name: str, kind: str, at: int) -> list[StateOp]:
-    return attributes(artifact(namespace, name), {"kind": kind}, at, Method.OBSERVED)
+    # That it is a file is what a hook sees of everything with a path: no more than a guess at what
+    # it is, which somebody who says so may know better.
+    method = Method.INFERRED if kind == "file" else Method.OBSERVED
+    return attributes(artifact(namespace, name), {"kind": kind}, at, method)
 
 
 def abandoned(body: Any) -> Claims:
