@@ -19,7 +19,7 @@ from typing import Any
 
 from lineage.capture.run.footprint import shown
 from lineage.capture.run.rules import SOURCE_SUFFIXES
-from lineage.capture.run.scrub import scrub_bytes, scrub_url
+from lineage.capture.run.scrub import scrub_bytes, scrub_path, scrub_text
 
 __all__ = ["MOST_LEFT_OUT", "GitState", "code_facts", "read_git", "scrub_remote"]
 
@@ -85,7 +85,7 @@ def read_git(root: str, *, before_ns: int, ours: Callable[[str], bool]) -> GitSt
             _read_diff(state)
         _pack(state, untracked, before_ns, ours)
     except (_GitError, OSError, subprocess.SubprocessError) as fault:
-        state.faults.append(scrub_url(str(fault))[:500])
+        state.faults.append(scrub_text(str(fault))[:500])
     return state
 
 
@@ -138,7 +138,7 @@ def _remote(root: str) -> str:
 
 def scrub_remote(url: str) -> str:
     """A remote without credentials: of a web address the whole user part goes."""
-    return scrub_url(url).replace("***@", "")
+    return scrub_path(url).replace("***@", "")
 
 
 def _read_diff(state: GitState) -> None:
@@ -170,7 +170,7 @@ def _pack(state: GitState, names: list[str], before_ns: int, ours: Callable[[str
             if not _worth_keeping(name, data) or total + len(data) > _LARGEST_TAR:
                 state.left_out.append(name)
                 continue
-            kept = scrub_bytes(data)
+            kept = scrub_bytes(data, name)
             state.scrubbed |= kept != data
             total += len(kept)
             info = tarfile.TarInfo(name)
@@ -204,10 +204,10 @@ def _worth_keeping(name: str, data: bytes) -> bool:
 def code_facts(state: GitState, put_blob: Callable[[bytes], str]) -> dict[str, Any]:
     """``CodeFacts`` of the state; what differs goes to the blob store."""
     facts: dict[str, Any] = {
-        "root": shown(state.root),
+        "root": scrub_path(shown(state.root)),
         "repository": shown(state.remote),
         "commit": state.commit,
-        "branch": shown(state.branch),
+        "branch": scrub_text(shown(state.branch)),
         "dirty": state.dirty,
     }
     for name, data, media in (

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lineage.capture.run.scrub import HIDDEN, is_secret_name, scrub_text
+from lineage.capture.run.scrub import HIDDEN, is_secret_name, scrub_arguments, scrub_text
 
 __all__ = ["VARIABLES", "parameters", "variables"]
 
@@ -38,6 +38,7 @@ def parameters(arguments: list[str]) -> dict[str, Any]:
 
     Numbers become numbers, a switch True, a repeated one a list. Secrets are hidden.
     """
+    arguments = scrub_arguments(arguments)
     found: dict[str, Any] = {}
     at = 0
     while at < len(arguments):
@@ -53,7 +54,7 @@ def parameters(arguments: list[str]) -> dict[str, Any]:
                 continue
             if equals:
                 _add(found, name, value)
-            elif following is not None and (not following.startswith("-") or _number(following)):
+            elif following is not None and _is_value(following):
                 _add(found, name, following)
                 at += 1
             else:
@@ -63,11 +64,15 @@ def parameters(arguments: list[str]) -> dict[str, Any]:
     return found
 
 
+def _is_value(word: str) -> bool:
+    return not word.startswith("-") or _number(word) is not None
+
+
 def _add(found: dict[str, Any], name: str, text: str | None) -> None:
     value: Any = True
     if text is not None:
         number = _number(text)
-        value = number[0] if number else scrub_text(text[:_LONGEST])
+        value = number[0] if number else text[:_LONGEST]
     if is_secret_name(name) and text is not None:
         value = HIDDEN
     name = name[:256]
@@ -92,7 +97,7 @@ def variables(environ: Mapping[str, str], allowed: tuple[str, ...]) -> dict[str,
     exact = {name for name in allowed if not name.endswith("*")}
     prefixes = tuple(name[:-1] for name in allowed if name.endswith("*"))
     return {
-        name: HIDDEN if is_secret_name(name) else scrub_text(value[:_LONGEST])
+        name: HIDDEN if is_secret_name(name) else scrub_text(value)[:_LONGEST]
         for name, value in sorted(environ.items())
         if name in exact or (prefixes and name.startswith(prefixes))
     }

@@ -18,6 +18,8 @@ from lineage.capture.run.rules import SYSTEM, below
 
 __all__ = ["Inherited", "Plan", "environment_for", "make_plan", "new_run_id"]
 
+_SHORTEST_SECRET = 16
+"""Letters of a token of known shape; shorter secrets are told by the signs around them."""
 _LOG_SUFFIXES = (".log", ".out", ".err")
 
 
@@ -80,8 +82,8 @@ def make_plan(
     host = socket.gethostname()
     return Plan(
         run_id=new_run_id(now // 1_000_000),
-        namespace=namespace or f"local://{host}",
-        job=job or job_name(command, entry, root),
+        namespace=_scrubbed(namespace) or f"local://{host}",
+        job=_scrubbed(job or job_name(command, entry, root)),
         command=command,
         cwd=cwd,
         host=host,
@@ -94,6 +96,15 @@ def make_plan(
     )
 
 
+def _scrubbed(name: str) -> str:
+    """A name without secrets: it is recorded, and handed on to the job."""
+    if len(name) < _SHORTEST_SECRET and not set(name) & set("=:@ "):
+        return name
+    from lineage.capture.run.scrub import scrub_path  # the job waits
+
+    return scrub_path(name)
+
+
 def _cwd() -> str:
     try:
         return os.path.realpath(os.getcwd())  # pathlib is not needed yet
@@ -103,10 +114,11 @@ def _cwd() -> str:
 
 def _parent(said: str, environ: Mapping[str, str]) -> tuple[str, str, str] | None:
     if said:
+        said = _scrubbed(said)
         parts = said.rsplit(",", 2)
         return (parts[0], parts[1], parts[2]) if len(parts) == 3 and all(parts) else None
     names = ("LINEAGE_RUN_NAMESPACE", "LINEAGE_RUN_JOB", "LINEAGE_RUN_ID")
-    namespace, job, run_id = (environ.get(name, "") for name in names)
+    namespace, job, run_id = (_scrubbed(environ.get(name, "")) for name in names)
     return (namespace, job, run_id) if namespace and job and run_id else None
 
 

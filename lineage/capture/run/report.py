@@ -18,7 +18,7 @@ from lineage.capture.run.gitstate import GitState, code_facts
 from lineage.capture.run.launch import Ended
 from lineage.capture.run.parameters import VARIABLES, parameters, variables
 from lineage.capture.run.plan import Plan
-from lineage.capture.run.scrub import scrub_arguments, scrub_bytes
+from lineage.capture.run.scrub import scrub_arguments, scrub_bytes, scrub_path, scrub_text
 from lineage.capture.spool import Item
 from lineage.model.canonical import canonical
 from lineage.model.ids import file_token
@@ -73,8 +73,8 @@ def started_item(
         "v": 1,
         "event_at": plan.started_at,
         "run": _run(plan),
-        "command": scrub_arguments(command),
-        "cwd": shown(plan.cwd),
+        "command": command,
+        "cwd": scrub_path(shown(plan.cwd)),
         "host": plan.host,
         "parameters": parameters(command[plan.entry.after :]),
         "variables": variables(
@@ -92,10 +92,13 @@ def started_item(
 
 
 def _command(plan: Plan) -> list[str]:
-    """The command line, cut where it is longer than anybody would read."""
+    """The command line without secrets, cut where it is longer than anybody would read.
+
+    In that order: a secret that is cut in two has no shape any more.
+    """
     words: list[str] = []
     room = _LONGEST_COMMAND
-    for word in map(shown, plan.command):
+    for word in scrub_arguments([shown(word) for word in plan.command]):
         if room <= 0:
             words.append("...")
             break
@@ -113,9 +116,9 @@ def finished_item(plan: Plan, ended: Ended, ended_at: int, facts: Facts) -> Item
         "run": _run(plan),
         "state": ended.state,
         "started_at": plan.started_at,
-        "uses": facts.uses,
-        "outputs": facts.outputs,
-        "gaps": [{"reason": reason, "detail": detail} for reason, detail in facts.gaps],
+        "uses": [_without_secrets(use) for use in facts.uses],
+        "outputs": [_without_secrets(output) for output in facts.outputs],
+        "gaps": [{"reason": reason, "detail": scrub_text(said)} for reason, said in facts.gaps],
         "capture": facts.capture,
     }
     further = {
@@ -149,6 +152,16 @@ def _shortened(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
+def _without_secrets(thing: dict[str, Any]) -> dict[str, Any]:
+    """An input or output by a name that holds no secret: a job may put one into a file's name."""
+    clean: dict[str, Any] = {
+        name: scrub_path(thing[name])
+        for name in ("namespace", "name", "renamed_from")
+        if name in thing
+    }
+    return {**thing, **clean}
+
+
 def _item(plan: Plan, what: str, body: dict[str, Any]) -> Item:
     event_id = f"{plan.run_id}.{what}"
     return Item(SOURCE, event_id, body["kind"], 1, body["event_at"], canonical(body))
@@ -162,8 +175,8 @@ def describe_code(
     code: dict[str, Any] = code_facts(state, put_blob) if state else {}
     if entry.path:
         inside = state is not None and entry.path.startswith(f"{state.root}/")
-        code["entry_point"] = shown(
-            entry.path[len(state.root) + 1 :] if state and inside else entry.path
+        code["entry_point"] = scrub_path(
+            shown(entry.path[len(state.root) + 1 :] if state and inside else entry.path)
         )
         code["entry_point_sha256"] = digest_of(entry.path)
         code.setdefault("root", shown(entry.path.rpartition("/")[0]))
@@ -172,7 +185,7 @@ def describe_code(
         code["entry_point"] = "-c"
         code["entry_point_sha256"] = hashlib.sha256(kept).hexdigest()
     elif entry.module:
-        code["entry_point"] = f"-m {shown(entry.module)}"
+        code["entry_point"] = f"-m {scrub_text(shown(entry.module))}"
     facts.code = {name: value for name, value in code.items() if value not in ("", None)} or None
     if state is not None and state.token:
         facts.uses.append({

@@ -11,10 +11,9 @@ again. Files of settings are read in both.
 
 from __future__ import annotations
 
-import json
+import posixpath
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import Any
 
 from lineage.capture.run.secret_names import is_secret_name
@@ -55,18 +54,29 @@ _KEY_TEXT = re.compile(rb"(^[ +-])?[A-Za-z0-9+/=]{16,}", re.MULTILINE)
 """The first character of a line may be that of a diff."""
 _WORD = re.compile(r"(-{0,2}[+~]{0,2}[\w./@-]++)=", re.ASCII)
 """``--name=``, ``name=`` at the begin of an argument."""
-_NAMED = re.compile(
-    r"""(?P<name>(?<![\w.-])-{0,2}[A-Za-z_][\w.-]*+)(?P<sep>\\{0,4}["']?\]?[ \t]{0,8}
-    (?:(?::[ \t]?[\w.]{1,40}[ \t]?)?=(?![=>])|:=|=>|<-|:(?!:))[ \t]{0,8})""",
-    re.ASCII | re.VERBOSE,
+_SEP = r"(?P<sep>\\{0,4}[\"']?\]?[ \t]{0,8}(?:%s:=|=>|<-|=(?![=>])|:(?!:))[ \t]{0,8})"
+_NAMED = re.compile(r"(?<![\w.-])(?P<name>[\w.-]++)" + _SEP % "", re.ASCII)
+"""A name, and what stands between it and its value: ``"password": ``."""
+_NAMED_IN_SOURCE = re.compile(
+    r"(?<![\w.-])(?P<name>[\w.-]++)" + _SEP % r":[ \t]?[\w.]{1,40}[ \t]?=(?!=)|", re.ASCII
 )
-"""A name, and what stands between it and its value: ``password: str = ``, ``"password": ``."""
-_OPTION = re.compile(r"(?<![\w.-])(--?[A-Za-z][\w.-]*+)[ \t]{1,8}", re.ASCII)
-_LITERAL = r"""\\+["'][^"'\\]*+(?:\\+["'])? | "(?:[^"\\]|\\.)*+"? | '(?:[^'\\]|\\.)*+'?"""
-_QUOTED = re.compile(rf"[rbfuRBFU]{{0,2}}(?:{_LITERAL})", re.DOTALL | re.VERBOSE)
-_VALUE = re.compile(rf"\[[^\]]*+\]? | (?:{_LITERAL} | [^\s;&\"'\\] | \\.)++", re.VERBOSE)
+"""Also with a type between: ``password: str = ``."""
+_OPTION = re.compile(r"(?<![\w.-])(-++[A-Za-z][\w.-]*+)[ \t]{1,8}", re.ASCII)
+_LITERAL = r"""(?: \\+["'][^"'\\]*+(?:\\+["'])? | "(?:[^"\\]|\\.)*+"? | '(?:[^'\\]|\\.)*+'? )"""
+_VALUE = re.compile(
+    rf"""\[[^\]]*+\]? | {_LITERAL}(?:{_LITERAL}|[^\s;&"'\\,}})\]])*+
+    | (?:[^\s;&"'\\]|\\.|{_LITERAL})++""",
+    re.DOTALL | re.VERBOSE,
+)
+_QUOTED = re.compile(
+    r"""[rbfuRBFU]{0,2}(?: \\+["'](?P<e>[^"'\\\r\n]*+)
+    | (?:\"{3}|\")(?P<d>(?:[^"\\\r\n]|\\.)*+) | (?:'{3}|')(?P<s>(?:[^'\\\r\n]|\\.)*+) )""",
+    re.VERBOSE,
+)
+_FLAG_VALUE = re.compile(r"[^\s\"'`;&\\),]++")
 _PLAIN = re.compile(r"[^\s#\"'][^\r\n]*+")
 _REST_OF_LINE = re.compile(r"[^\"'\r\n]++")
+_SHELL_SUFFIXES = frozenset({".sh", ".bash", ".zsh"})
 _CALL = re.compile(r"[A-Za-z_][\w.]*+\(", re.ASCII)
 _REFERENCE = re.compile(r"\"?\$(?:\{[A-Za-z_]\w*+\}|[A-Za-z_]\w*+)\"?\Z", re.ASCII)
 _TEMPLATE = re.compile(r"\$?\{[^{}]*\}|\{\{[^{}]*\}\}|%s|%\(\w+\)s|<[^<>]*>|\*+")
@@ -90,6 +100,10 @@ def scrub_text(text: str) -> str:
     if _CURL.search(text):
         text = _CURL_USER.sub(rf"\g<1>{HIDDEN}", text)
     text = _cut(text, _secrets_of_text(text))
+    return _shapes(text)
+
+
+def _shapes(text: str) -> str:
     raw = text.encode("utf-8", "surrogateescape")
     return _SHAPES.sub(HIDDEN.encode(), raw).decode("utf-8", "surrogateescape")
 
@@ -97,7 +111,9 @@ def scrub_text(text: str) -> str:
 def scrub_path(path: str) -> str:
     """A path or a name of a table: each part by itself. ``token=ETH`` is how data are parted."""
     parts = scrub_url(path).split("/")
-    return "/".join(part if part.startswith("token=") else scrub_text(part) for part in parts)
+    return "/".join(
+        _shapes(part) if part.startswith("token=") else scrub_text(part) for part in parts
+    )
 
 
 def scrub_arguments(arguments: list[str]) -> list[str]:
@@ -116,7 +132,7 @@ def scrub_arguments(arguments: list[str]) -> list[str]:
             out.append(_CURL_USER.sub(rf"\g<1>{HIDDEN}", argument))
         else:
             out.append(_argument(argument))
-        curl = curl or PurePosixPath(argument).name == "curl"
+        curl = curl or posixpath.basename(argument) == "curl"
         before = argument
     return out
 
@@ -127,8 +143,10 @@ def _takes_secret(word: str) -> bool:
         return True
     if word.endswith(":") and is_secret_name(word):
         return " " not in word
-    return len(word) > 2 and _OPTION.fullmatch(f"{word} ") is not None and is_secret_name(
-        word, switch=True
+    return (
+        len(word) > 2
+        and _OPTION.fullmatch(f"{word} ") is not None
+        and is_secret_name(word, switch=True)
     )
 
 
@@ -138,7 +156,7 @@ def _argument(text: str) -> str:
     while found := _WORD.match(text, at):
         at = found.end()
         if at < len(text) and is_secret_name(found[1]):
-            return _unnamed(text[: found.start()]) + text[found.start() : at] + HIDDEN
+            return _unnamed(text[:at]) + HIDDEN
     return _unnamed(text[:at]) + _json(text[at:])
 
 
@@ -149,6 +167,8 @@ def _unnamed(text: str) -> str:
 def _json(text: str) -> str:
     """JSON is read as such: escapes may hide a name. Any other text is text."""
     if text[:1] in {"{", "["}:
+        import json  # seldom needed, and the job waits
+
         try:
             value = json.loads(text)
             clean = _clean_value(value)
@@ -182,18 +202,23 @@ def _cut(text: str, spans: Iterator[Span]) -> str:
     return "".join((*parts, text[at:]))
 
 
-def _secrets_of_text(text: str) -> Iterator[Span]:
-    """Where values of secret names are, with or without quotes."""
+def _secrets_of_text(text: str, computed: str = "") -> Iterator[Span]:
+    """Where values of secret names are, with or without quotes.
+
+    Those that begin with a character of ``computed`` stay: ``TOKEN=$(ask)`` in a script.
+    """
     at = 0
     for found in _NAMED.finditer(text):
         if found.end() < at or not is_secret_name(found["name"]):
             continue
+        if found["sep"] == " = " and _CALL.match(text, found.end()):
+            continue
         header = found["name"].lower() in _HEADERS
         value = (_REST_OF_LINE if header else _VALUE).match(text, found.end())
-        if value is None or (found["sep"] == " = " and _CALL.match(text, found.end())):
+        if value is None:
             continue
         at = value.end()
-        if not _REFERENCE.match(value[0]):
+        if not _is_asked_for(value[0], computed):
             yield value.start(), at, HIDDEN
     at = 0
     for option in _OPTION.finditer(text):
@@ -201,9 +226,15 @@ def _secrets_of_text(text: str) -> Iterator[Span]:
             continue
         if is_secret_name(option[1], switch=True):
             value = _VALUE.match(text, option.end())
-            if value is not None and not _REFERENCE.match(value[0]):
+            if value is not None and not _is_asked_for(value[0], computed):
                 at = value.end()
                 yield value.start(), at, HIDDEN
+
+
+def _is_asked_for(value: str, computed: str) -> bool:
+    if _REFERENCE.match(value):
+        return True
+    return bool(computed) and value.lstrip('"')[:1] in set(computed)
 
 
 def scrub_bytes(data: bytes, name: str = "") -> bytes:
@@ -232,35 +263,36 @@ def _clean(data: bytes, name: str) -> bytes:
     data = _PRIVATE_KEY.sub(_hide_key, data)
     text = data.decode("latin-1")
     text = _BEARER_LITERAL.sub(rf"\g<1>{HIDDEN}", scrub_url(text, source=True))
-    text = _cut(text, _secrets_of_source(text, settings=_is_settings(name)))
+    base = posixpath.basename(name)
+    suffix = posixpath.splitext(base)[1].lower()
+    settings = suffix in SETTINGS_SUFFIXES or base.startswith(".env")
+    if suffix in _SHELL_SUFFIXES or base in {"Dockerfile", "Makefile"}:
+        text = _cut(text, _secrets_of_text(text, computed="$`"))
+    text = _cut(text, _secrets_of_source(text, settings=settings))
     return _SHAPES.sub(HIDDEN.encode(), text.encode("latin-1"))
-
-
-def _is_settings(name: str) -> bool:
-    place = PurePosixPath(name)
-    return place.suffix.lower() in SETTINGS_SUFFIXES or place.name.startswith(".env")
 
 
 def _secrets_of_source(text: str, *, settings: bool) -> Iterator[Span]:
     """Where literals are that a secret's name is given: ``password='x'``, ``"password": "x"``."""
     at = 0
-    for found in _NAMED.finditer(text):
-        if found.end() < at or not is_secret_name(found["name"]):
+    for found in _NAMED_IN_SOURCE.finditer(text):
+        name, begin = found["name"], found.end()
+        if begin < at or not is_secret_name(name):
             continue
-        value = _QUOTED.match(text, found.end())
-        if value is not None:
-            line = value[0].partition("\n")[0]
-            quote = min(q for q in (line.find("'"), line.find('"')) if q >= 0)
-            inner = line[quote + 1 :].rstrip("\\\"'\r")
-            start = found.end() + quote + 1
-            at = start + len(inner)
-            if _is_literal(inner, found["name"], settings=settings):
-                yield start, at, HIDDEN
-        elif settings and (plain := _PLAIN.match(text, found.end())):
-            inner = plain[0].rstrip(" \r,")
-            at = plain.end()
-            if not _is_nothing(inner):
-                yield plain.start(), plain.start() + len(inner), HIDDEN
+        # As in --password=x and AccountName=a;AccountKey=x, inside of a longer literal.
+        inside = found["sep"] == "=" and (
+            name.startswith("--") or text[found.start() - 1 : found.start()] == ";"
+        )
+        if value := _QUOTED.match(text, begin):
+            start, at = value.span(value.lastgroup or 0)
+        elif settings and (value := _PLAIN.match(text, begin)):
+            start, at = begin, begin + len(value[0].rstrip(" \r,"))
+        elif inside and (value := _FLAG_VALUE.match(text, begin)):
+            start, at = value.span()
+        else:
+            continue
+        if _is_literal(text[start:at], name, settings=settings):
+            yield start, at, HIDDEN
 
 
 def _is_literal(text: str, name: str, *, settings: bool) -> bool:
@@ -272,7 +304,20 @@ def _is_literal(text: str, name: str, *, settings: bool) -> bool:
 
 def _is_nothing(text: str) -> bool:
     """Whether a value is empty, or only says where the real one is."""
-    if text.lower() in {"null", "none", "true", "false", "{", "[", "|", ">", "str", "string"}:
+    if text.lower() in {
+        "null",
+        "none",
+        "true",
+        "false",
+        "{",
+        "[",
+        "[]",
+        "{}",
+        "|",
+        ">",
+        "str",
+        "string",
+    }:
         return True
     return not _TEMPLATE.sub("", text).strip() or _REFERENCE.match(text) is not None
 
