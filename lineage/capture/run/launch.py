@@ -157,7 +157,7 @@ class _Witness:
             pid = os.posix_spawn(
                 "/bin/cat",
                 ["cat"],
-                {},
+                os.environ,
                 file_actions=[
                     (os.POSIX_SPAWN_DUP2, read, 0),
                     (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
