@@ -9,7 +9,7 @@ import click
 from lineage.cli.context import emit, json_option, workspace
 from lineage.cli.pin import pin_and_record
 from lineage.errors import VacuumRefusedError
-from lineage.reproduce.vacuum import Plan, Terms, apply_vacuum, plan_vacuum
+from lineage.reproduce.vacuum import Deleted, Plan, Terms, apply_vacuum, plan_vacuum
 from lineage.store.contract import View
 
 __all__ = ["vacuum"]
@@ -51,7 +51,7 @@ def vacuum(
         view = View(ws.store.head().seq)
         terms = Terms(retention_hours, full, tuple(sorted(set(keep))))
         plan = plan_vacuum(path, terms, ws.store, view)
-        deleted: list[str] | None = None
+        deleted: Deleted | None = None
         if applied:
             if pin_first:
                 for version in plan.would_lose:
@@ -83,12 +83,13 @@ def _refuse(plan: Plan, *, force: bool) -> None:
         )
 
 
-def _as_dict(plan: Plan, deleted: list[str] | None) -> dict[str, Any]:
+def _as_dict(plan: Plan, deleted: Deleted | None) -> dict[str, Any]:
+    gone = deleted or Deleted(plan.files, plan.bytes)
     return {
         "table": str(plan.table),
         "applied": deleted is not None,
-        "files": len(plan.files) if deleted is None else len(deleted),
-        "bytes": plan.bytes,
+        "files": len(gone.files),
+        "bytes": gone.bytes,
         "below_retention": plan.below_retention,
         "affected": [
             {
@@ -101,19 +102,19 @@ def _as_dict(plan: Plan, deleted: list[str] | None) -> dict[str, Any]:
             for version in plan.affected
         ],
         "lost_before": plan.lost_before,
-        "paths": plan.files if deleted is None else deleted,
+        "paths": gone.files,
     }
 
 
-def _print(plan: Plan, deleted: list[str] | None) -> None:
+def _print(plan: Plan, deleted: Deleted | None) -> None:
     if plan.below_retention:
         click.echo(
             "the retention is shorter than the table's own: a job that reads or writes it now may "
             "lose files", err=True,
         )  # fmt: skip
-    count = len(plan.files if deleted is None else deleted)
+    gone = deleted or Deleted(plan.files, plan.bytes)
     verb = "would delete" if deleted is None else "deleted"
-    click.echo(f"{plan.table}: {verb} {count} files, {plan.bytes:,} bytes")
+    click.echo(f"{plan.table}: {verb} {len(gone.files)} files, {gone.bytes:,} bytes")
     for version in plan.affected:
         fate = f"stays readable, pinned at {version.pin}"
         if version.pin is None:

@@ -6,13 +6,14 @@ older ones. The plan says which of those could not be read any more, and which a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lineage.capture.delta.snapshot import TableState, replay_each
+from lineage.capture.delta.snapshot import TableState, listing_of, replay_each
 from lineage.capture.delta.storage import LocalLog, local_path, table_ref
-from lineage.errors import VacuumRefusedError, VersionLostError
+from lineage.errors import SourceUnavailableError, VacuumRefusedError, VersionLostError
 from lineage.model.claims import EdgeType
 from lineage.model.ids import RUN, artifact_id, class_of, number_of_token, token_of
 from lineage.reproduce.delta import (
@@ -28,7 +29,7 @@ from lineage.reproduce.needs import aliases_of, is_table_version
 from lineage.reproduce.pin import find_pin, make_folder, pins_folder
 from lineage.store.contract import Direction, Store, View
 
-__all__ = ["Affected", "Plan", "Terms", "apply_vacuum", "plan_vacuum", "used_versions"]
+__all__ = ["Affected", "Deleted", "Plan", "Terms", "apply_vacuum", "plan_vacuum", "used_versions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +73,23 @@ class Plan:
         return [version for version in self.affected if version.pin is None]
 
 
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What a vacuum took away: files that were there before and are not there after."""
+
+    files: list[str]
+    bytes: int
+
+
 def plan_vacuum(table: str | Path, terms: Terms, store: Store, view: View) -> Plan:
     """What a vacuum of a table would delete, and what that would mean.
 
     Raises ``VacuumRefusedError`` for a full vacuum of a table with deletion vectors,
-    ``VersionLostError`` where there is no table, ``UnsupportedError``.
+    ``SourceUnavailableError`` where there is no table, ``VersionLostError`` where its log is
+    broken, ``UnsupportedError``.
     """
     path = local_path(table)
+    _there_is_a_table(path)
     now = table_version(path)
     if terms.full and now.has_vectors:
         raise VacuumRefusedError(
@@ -86,22 +97,43 @@ def plan_vacuum(table: str | Path, terms: Terms, store: Store, view: View) -> Pl
             hint="leave --full out: the default vacuum only deletes what the log says is removed",
             table=str(path),
         )
-    doomed = _vacuum(path, terms, apply=False)
+    sizes = _sizes(path, _vacuum(path, terms, apply=False))
+    doomed = list(sizes)
     used = used_versions(path, store, view)
     affected, lost = _affected(path, set(doomed), used, store, view)
     hours = terms.retention_hours
     below = hours is not None and is_below_retention(path, hours)
-    size = sum(_size(path / name) for name in doomed)
-    return Plan(path, terms, doomed, size, affected, lost, below)
+    return Plan(path, terms, doomed, sum(sizes.values()), affected, lost, below)
 
 
-def apply_vacuum(plan: Plan) -> list[str]:
-    """Do what was planned; returns the files that were deleted. The log stays whole."""
+def _there_is_a_table(path: Path) -> None:
+    try:
+        found = listing_of(LocalLog(path)).latest is not None
+    except SourceUnavailableError as fault:
+        raise _no_table(path) from fault
+    if not found:
+        raise _no_table(path)
+
+
+def _no_table(path: Path) -> SourceUnavailableError:
+    return SourceUnavailableError(
+        f"no Delta table at {path}",
+        hint="check the path, and whether its file system is mounted",
+        table=str(path),
+    )
+
+
+def apply_vacuum(plan: Plan) -> Deleted:
+    """Do what was planned. The log stays whole."""
     beside = pins_folder(plan.table)
     try:
         make_folder(beside)
         with log_kept(plan.table, beside):
-            return _vacuum(plan.table, plan.terms, apply=True)
+            before = _sizes(plan.table, _vacuum(plan.table, plan.terms, apply=False))
+            named = _vacuum(plan.table, plan.terms, apply=True)
+            left = _sizes(plan.table, named)
+            gone = [name for name in named if name in before and name not in left]
+            return Deleted(gone, sum(before[name] for name in gone))
     except OSError as fault:
         raise VacuumRefusedError(
             f"the log of {plan.table} cannot be kept: {fault.strerror}",
@@ -184,8 +216,12 @@ def _products(store: Store, runs: Sequence[str], view: View) -> list[str]:
     return sorted({edge.down for edge in made})
 
 
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+def _sizes(table: Path, names: Iterable[str]) -> dict[str, int]:
+    """Sizes of those files that are there: deltalake also lists what went long ago."""
+    found: dict[str, int] = {}
+    for name in names:
+        try:
+            found[name] = os.lstat(table / name).st_size
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+    return found

@@ -15,7 +15,13 @@ from click.testing import CliRunner, Result
 from deltalake import DeltaTable, write_deltalake
 
 from lineage.cli.main import main
-from lineage.errors import CannotPinError, PinNeedsCopyError, VacuumRefusedError, VersionLostError
+from lineage.errors import (
+    CannotPinError,
+    PinNeedsCopyError,
+    SourceUnavailableError,
+    VacuumRefusedError,
+    VersionLostError,
+)
 from lineage.model.changes import Output, RunFinished, RunRef, RunStarted, Use
 from lineage.model.ids import artifact_id, file_token, run_id, with_version
 from lineage.reproduce.delta import (
@@ -506,3 +512,39 @@ def test_a_vacuum_is_recorded_by_the_watch(tmp_path: Path, lineage: Lineage) -> 
         latest = with_version(artifact_id("file", str(table)), token(table, 5))
         (node,) = ws.store.nodes([latest], view)
     assert node.attributes["operation"].value == '"VACUUM END"'
+
+
+def test_only_files_that_are_there_are_deleted(tmp_path: Path, lineage: Lineage) -> None:
+    """deltalake lists again what earlier vacuums took, as long as the log remembers it."""
+    table = used_table(tmp_path, lineage)
+    options = ("--retention-hours", "0", "--apply", "--force")
+    there = sum(path.stat().st_size for path in table.rglob("*.parquet"))
+    first = lineage.json("vacuum", table, *options)
+    assert first["files"] == len(first["paths"]) == 6
+    assert first["bytes"] == there - sum(path.stat().st_size for path in table.rglob("*.parquet"))
+    for more in ((), ("--apply", "--force")):
+        again = lineage.json("vacuum", table, "--retention-hours", "0", *more)
+        assert (again["files"], again["bytes"], again["paths"]) == (0, 0, [])
+
+
+def test_no_table_is_the_same_mistake_in_every_command(tmp_path: Path, lineage: Lineage) -> None:
+    (tmp_path / "empty").mkdir()
+    for missing in (tmp_path / "nowhere", tmp_path / "empty"):
+        watched = lineage.fault("watch", "delta", missing, "--once")
+        vacuumed = lineage.fault("vacuum", missing)
+        assert watched[0] == vacuumed[0] == SourceUnavailableError.exit_status
+        assert "source-unavailable" in watched[1]
+        assert "source-unavailable" in vacuumed[1]
+
+
+@pytest.mark.parametrize("command", ["watch", "pin", "list", "vacuum"])
+def test_what_is_said_ends_its_line(tmp_path: Path, lineage: Lineage, command: str) -> None:
+    table = used_table(tmp_path, lineage)
+    words: dict[str, tuple[str | Path, ...]] = {
+        "watch": ("watch", "delta", table, "--once"),
+        "pin": ("pin", f"{table}@1"),
+        "list": ("pin", "--list"),
+        "vacuum": ("vacuum", table),
+    }
+    said = lineage.run(*words[command])
+    assert (said.exit_code, said.stdout[-1:]) == (0, "\n"), said.output
