@@ -114,7 +114,7 @@ def _as_dict(done: Reproduction, *, verbose: bool) -> dict[str, Any]:
         "subject": done.run.subject,
         "run": done.run.run,
         "verdict": done.outcome.verdict.value if done.outcome else done.preflight.verdict,
-        "reason": done.outcome.reason if done.outcome else "the pre-flight says no",
+        "reason": done.outcome.reason if done.outcome else done.preflight.reason,
         "preflight": preflight_as_dict(done.preflight),
         "outputs": [output.as_dict() for output in done.outputs],
     }

@@ -99,6 +99,8 @@ def print_findings(preflight: Preflight) -> None:
         click.echo(f"  {'':9} {'':11} {finding.detail}")
         for file in finding.facts.get("files", ()) if finding.what == "table" else ():
             click.echo(f"  {'':9} {'':11}   {file}")
+        if (more := finding.facts.get("missing", 0) - len(finding.facts.get("files", ()))) > 0:
+            click.echo(f"  {'':9} {'':11}   and {more} more files")
         if since := finding.facts.get("since"):
             shown = since if isinstance(since, str) else ", ".join(since)
             click.echo(f"  {'':9} {'':11} since: {shown}")

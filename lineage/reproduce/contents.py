@@ -13,10 +13,13 @@ from lineage.model.naming import FILE, normalise
 from lineage.reproduce.facts import RunFacts
 from lineage.store.blobs import BlobStore
 
-__all__ = ["DIRECTORY", "Content", "contents_of", "is_local", "path_of"]
+__all__ = ["DIRECTORY", "STDOUT", "Content", "contents_of", "is_local", "path_of"]
 
 DIRECTORY = "directory"
 """Kind of a folder that stands for many files."""
+
+STDOUT = "stdout"
+"""Hook of a file that the program found at its standard output: whoever started it opened it."""
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,6 @@ __all__ = [
     "write_checkpoint",
 ]
 
-_SHOWN = 5
-
 
 @dataclass(frozen=True, slots=True)
 class TableVersion:
@@ -152,11 +150,10 @@ def intact_version(table: str | Path, token: str) -> TableVersion:
 
 
 def files_lost(path: Path, found: TableVersion, missing: Sequence[str]) -> VersionLostError:
-    """The error for a version whose files are gone."""
-    shown = ", ".join(missing[:_SHOWN]) + (" ..." if len(missing) > _SHOWN else "")
+    """The error for a version whose files are gone: ``where`` names them, the sentence does not."""
     return VersionLostError(
         f"{len(missing)} of {len(found.needed())} files of version {found.version} of {path} "
-        f"are gone or cut off: {shown}",
+        "are gone or cut off",
         hint="a vacuum removed them; only a pin or a backup of them helps",
         table=str(path),
         version=found.token,

@@ -15,6 +15,7 @@ from lineage.capture.run.environment import distributions
 from lineage.errors import LineageError, ReproduceError
 from lineage.model.canonical import canonical
 from lineage.model.changes import EnvironmentFacts
+from lineage.reproduce.edited import Edited, edited_since
 from lineage.store.blobs import BlobStore
 
 __all__ = ["Difference", "EnvironmentSeen", "look", "rebuild"]
@@ -48,25 +49,38 @@ class EnvironmentSeen:
     fault: str = ""
     recorded: tuple[dict[str, Any], ...] = ()
     """The recorded list of distributions, where it is still there."""
+    edited: tuple[Edited, ...] = ()
+    """Distributions of the same version whose files were changed after the run."""
+
+    @property
+    def as_it_was(self) -> bool:
+        """Whether nothing is known to differ."""
+        return self.same and not self.edited
 
 
 def look(
-    facts: EnvironmentFacts, blobs: BlobStore, variables: Mapping[str, str]
+    facts: EnvironmentFacts, blobs: BlobStore, variables: Mapping[str, str], ended_at: int
 ) -> EnvironmentSeen:
-    """Compare what the interpreter of a run has installed now with what was recorded."""
+    """Compare what the interpreter of a run has installed now with what was recorded.
+
+    ``ended_at`` is when the run ended, in microseconds.
+    """
     recorded = _recorded(facts, blobs)
     try:
         version, path = _ask(facts.interpreter, variables)
     except ReproduceError as fault:
         return EnvironmentSeen(facts.interpreter, fault=fault.message, recorded=tuple(recorded))
     now = distributions(path)
+    differences = tuple(_compare(recorded, now))
+    edited = edited_since(path, ended_at, besides={one.name for one in differences})
     return EnvironmentSeen(
         facts.interpreter,
         same=hashlib.sha256(canonical(now)).hexdigest() == facts.digest
         and version == facts.version,
         version=version,
-        differences=tuple(_compare(recorded, now)),
+        differences=differences,
         recorded=tuple(recorded),
+        edited=tuple(edited),
     )
 
 

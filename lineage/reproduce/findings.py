@@ -87,6 +87,12 @@ class Preflight:
         return {"REPRODUCIBLE": 0, "DEGRADED": 1}.get(self.verdict, 2)
 
     @property
+    def reason(self) -> str:
+        """The findings that the verdict rests on, in one sentence."""
+        worst = [one for one in self.findings if one.effect is self.findings[0].effect]
+        return "; ".join(f"{one.what} {one.subject}: {one.detail}" for one in worst)
+
+    @property
     def can_run(self) -> bool:
         """Whether there is anything to run."""
         return self.exit_status < 2

@@ -38,7 +38,9 @@ def observe(
         restored = code.look(run.code, blobs, scratch / "code", (*ours, str(scratch.parent)))
     installed = None
     if run.environment is not None:
-        installed = environment.look(run.environment, blobs, run.started.variables)
+        installed = environment.look(
+            run.environment, blobs, run.started.variables, run.finished.event_at
+        )
     inputs = local_contents(run, run.inputs, blobs)
     sources = local_contents(run, run.code_files, blobs)
     outputs = local_contents(run, run.outputs, blobs)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from lineage.errors import LineageError
 from lineage.reproduce.code import digest_of_file
-from lineage.reproduce.contents import DIRECTORY, Content
+from lineage.reproduce.contents import DIRECTORY, STDOUT, Content
 from lineage.reproduce.differences import compare
 from lineage.reproduce.rows import row_difference
 from lineage.reproduce.tables import FindPin, View, look
@@ -43,10 +43,20 @@ class Comparer:
         self._tolerance = tolerance
         self._merged: dict[str, Path] = {}
 
-    def compare(self, outputs: Iterable[Content]) -> list[Compared]:
-        """Every output that lasts; what was temporary or removed leaves nothing to compare."""
+    def compare(self, outputs: Iterable[Content], asked: str = "") -> list[Compared]:
+        """Every output that lasts; what was temporary or removed leaves nothing to compare.
+
+        A file that stood at the program's standard output was opened by somebody else, who may
+        have written to it too. It counts where it holds the same bytes, and where it is ``asked``
+        for (an id) or is all there is.
+        """
+        lasting = [one for one in outputs if one.operation in {"ADDED", "MODIFIED"}]
+        alone = len(lasting) == 1
         return [
-            self._one(output) for output in outputs if output.operation in {"ADDED", "MODIFIED"}
+            self._one(one)
+            if one.hook != STDOUT or (one.operation == "ADDED" and (alone or one.id == asked))
+            else _inherited(self._one(one))
+            for one in lasting
         ]
 
     def _one(self, output: Content) -> Compared:
@@ -122,6 +132,15 @@ class Comparer:
                     _add(folder, merged)
             self._merged[path] = merged
         return self._merged[path]
+
+
+def _inherited(found: Compared) -> Compared:
+    if found.state is OutputState.IDENTICAL:
+        return found
+    return replace(
+        found, state=OutputState.NOT_COMPARED, difference={},
+        detail="the program did not open it: it was its standard output, others may write there",
+    )  # fmt: skip
 
 
 def _add(folder: Path, merged: Path) -> None:

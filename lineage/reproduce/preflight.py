@@ -124,6 +124,12 @@ def _of_table(table: TableSeen) -> Iterator[Finding]:
         )  # fmt: skip
 
 
+_KEEP = {
+    "file": "bring it back from a backup; keep inputs in versioned tables",
+    "code": "bring it back from a backup; commit code to git: then what ran is kept with it",
+}
+
+
 def _of_file(file: FileSeen, what: str) -> Iterator[Finding]:
     if file.now == file.recorded:
         return
@@ -135,7 +141,7 @@ def _of_file(file: FileSeen, what: str) -> Iterator[Finding]:
     else:
         yield Finding(
             Effect.LOST, what, file.id, f"{now}; sha256 {file.recorded[:12]} was used",
-            "bring it back from a backup; keep inputs in versioned tables", facts,
+            _KEEP[what], facts,
         )  # fmt: skip
 
 
@@ -207,9 +213,18 @@ def _of_environment(run: RunFacts, seen: EnvironmentSeen | None) -> Iterator[Fin
     facts = run.environment
     if facts is None or seen is None:
         return
+    remedy = "--rebuild-env builds the recorded one anew"
+    for changed in seen.edited:
+        yield Finding(
+            Effect.DEGRADED, "environment", changed.name,
+            f"files of {changed.name} {changed.version} were changed after the run: "
+            f"{_few(changed.files)}",
+            f"reinstall it (`pip install --force-reinstall --no-deps "
+            f"{changed.name}=={changed.version}`), or {remedy}",
+            {"files": list(changed.files[:_NAMED]), "changed": len(changed.files)},
+        )  # fmt: skip
     if seen.same:
         return
-    remedy = "--rebuild-env builds the recorded one anew"
     if seen.fault:
         yield Finding(Effect.DEGRADED, "environment", facts.interpreter, seen.fault, remedy)
         return

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from lineage.errors import ReproduceError
 from lineage.reproduce import environment, isolation
+from lineage.reproduce.contents import STDOUT
 from lineage.reproduce.facts import RunFacts
 from lineage.reproduce.findings import Observed, Preflight
 from lineage.reproduce.isolation import IN_PROCESS, Ended
@@ -116,7 +117,7 @@ def _interpreter(
 ) -> str:
     """An interpreter built anew, where that was asked for and is needed."""
     facts, found = run.environment, seen.environment
-    if not options.rebuild_environment or facts is None or found is None or found.same:
+    if not options.rebuild_environment or facts is None or found is None or found.as_it_was:
         return ""
     around.tell("building the environment anew")
     return str(environment.rebuild(facts, found, scratch / "environment"))
@@ -134,7 +135,7 @@ def _act(scene: Scene, around: Surroundings, options: Options, mode: str) -> Rep
     around.tell("comparing")
 
     def written(path: str) -> Path | None:
-        if any(one.path == path and one.hook == "stdout" for one in scene.outputs):
+        if any(one.path == path and one.hook == STDOUT for one in scene.outputs):
             return logs[0]
         return redirected_at(scene, path) if redirected else fresh_at(spec, path, brought)
 
@@ -142,7 +143,7 @@ def _act(scene: Scene, around: Surroundings, options: Options, mode: str) -> Rep
         around.blobs, around.find_pin, scene.scratch,
         written_at=written, views=scene.views.get, tolerance=options.tolerance,
     )  # fmt: skip
-    outputs = tuple(comparer.compare(scene.outputs))
+    outputs = tuple(comparer.compare(scene.outputs, scene.run.subject))
     outcome = judge(_ending(scene.run, ended), outputs, scene.run.subject)
     if redirected:
         outcome = _trusted(outcome, scene, ended, before)

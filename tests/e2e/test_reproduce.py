@@ -213,6 +213,10 @@ def test_a_vacuum_loses_what_is_not_pinned_and_only_that(isolated: Workshop) -> 
     assert len(gone["since"]) == 1  # one vacuum is in the log
     refused = isolated.reproduce("models/other.json", expect=2)
     assert refused["verdict"] == "LOST"
+    assert gone["detail"] in refused["reason"]
+    assert gone["subject"] in refused["reason"]
+    said = isolated.lineage("check", "models/other.json", expect=2).stdout
+    assert [said.count(name) for name in gone["files"]] == [1] * gone["missing"]
     assert "isolation" not in refused
 
 
@@ -266,6 +270,23 @@ def test_check_names_exactly_the_three_things_that_changed(with_library: Worksho
     assert "job.py" in details["code"]
     assert "version 2 now" in details["table"]
     assert shop.reproduce("models/fraud.json")["verdict"] == "IDENTICAL"
+
+
+def test_a_library_that_was_edited_in_place_is_named(with_library: Workshop) -> None:
+    shop = with_library
+    python, site = shop.variables["JOB_PYTHON"], Path(shop.variables["JOB_SITE"])
+    shop.write("job.py", "import tinylib; open('models/v.txt', 'w').write(tinylib.VERSION)\n")
+    shop.commit()
+    shop.run(python, "job.py")
+    assert shop.check("models/v.txt")["findings"] == []
+
+    (site / "tinylib.py").write_text("VERSION = '1.0 and more'\n")
+    (found,) = shop.check("models/v.txt", expect=1)["findings"]
+    assert (found["effect"], found["what"], found["subject"]) == (
+        "DEGRADED", "environment", "tinylib",
+    )  # fmt: skip
+    assert found["detail"] == "files of tinylib 1.0 were changed after the run: tinylib.py"
+    assert shop.reproduce("models/v.txt", expect=1)["verdict"] == "DIFFERENT"
 
 
 UNCOMMITTED = """\
@@ -538,6 +559,22 @@ def test_what_the_shell_redirected_is_input_and_output(workshop: Workshop) -> No
     assert workshop.reproduce("models/out.txt")["verdict"] == "IDENTICAL"
     (workshop.root / "models/in.txt").write_text("changed\n")
     assert workshop.check("models/out.txt", expect=2)["verdict"] == "LOST"
+
+
+@pytest.mark.parametrize("after", ["echo done >> models/log.txt", "rm models/log.txt"])
+def test_a_log_that_the_shell_opened_is_not_held_against_the_model(
+    workshop: Workshop, after: str
+) -> None:
+    workshop.write("job.py", "print('at', __import__('time').time_ns())" + textwrap.dedent(COUNT))
+    workshop.commit()
+    command = f"{sys.executable} -m lineage run -q -- {sys.executable} job.py > models/log.txt"
+    subprocess.run(
+        ["/bin/sh", "-c", f"{command}; {after}"], cwd=workshop.root, check=True,
+        env={**os.environ, "LINEAGE_HOME": str(workshop.root / ".lineage")},
+    )  # fmt: skip
+    done = workshop.reproduce("models/fraud.json")
+    states = {Path(one["path"]).name: one["state"] for one in done["outputs"]}
+    assert states == {"fraud.json": "IDENTICAL", "log.txt": "NOT_COMPARED"}
 
 
 C_JOB = r"""

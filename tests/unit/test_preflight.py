@@ -18,9 +18,10 @@ from lineage.model.changes import (
     Use,
 )
 from lineage.reproduce.code import CodeSeen, Restored
+from lineage.reproduce.edited import Edited
 from lineage.reproduce.environment import Difference, EnvironmentSeen
 from lineage.reproduce.facts import RunFacts
-from lineage.reproduce.findings import FileSeen, Observed, Preflight
+from lineage.reproduce.findings import Effect, FileSeen, Observed, Preflight
 from lineage.reproduce.preflight import decide
 from lineage.reproduce.tables import TableSeen
 
@@ -93,6 +94,12 @@ def installed(**changes: Any) -> dict[str, Any]:
     return {"environment": replace(AS_IT_WAS.environment, same=False, **changes)}
 
 
+def edited(*files: str) -> dict[str, Any]:
+    assert AS_IT_WAS.environment is not None
+    changed = (Edited("mylib", "1.0", files),)
+    return {"environment": replace(AS_IT_WAS.environment, edited=changed)}
+
+
 @pytest.mark.parametrize(
     ("seen", "verdict", "found"),
     [
@@ -117,6 +124,7 @@ def installed(**changes: Any) -> dict[str, Any]:
         (installed(fault="it does not run"), "DEGRADED",
          ("DEGRADED", "environment", "/venv/bin/python")),
         (installed(), "DEGRADED", ("DEGRADED", "environment", "/venv/bin/python")),
+        (edited("train.py"), "DEGRADED", ("DEGRADED", "environment", "mylib")),
         ({"hardware": {**AS_IT_WAS.hardware, "cpu": "B"}}, "DEGRADED",
          ("DEGRADED", "hardware", "cpu")),
     ],
@@ -191,3 +199,26 @@ def test_a_script_outside_of_any_repository_must_be_the_same() -> None:
                   ).verdict == "REPRODUCIBLE"  # fmt: skip
     assert decide(run(finished=loose), replace(AS_IT_WAS, code=CodeSeen())).verdict == "LOST"
     assert decide(run(finished={"code": None}), replace(AS_IT_WAS, code=None)).verdict == "DEGRADED"
+
+
+def test_lost_code_is_no_matter_of_tables() -> None:
+    gone = (FileSeen("x", "/x", "ff", "00"),)
+    remedies = {
+        name: next(one.remedy for one in decide(run(), seen).findings if one.effect is Effect.LOST)
+        for name, seen in (
+            ("files", replace(AS_IT_WAS, files=gone)),
+            ("code_files", replace(AS_IT_WAS, code_files=gone)),
+        )
+    }
+    assert "versioned tables" in remedies["files"]
+    assert "git" in remedies["code_files"]
+    assert "table" not in remedies["code_files"]
+
+
+def test_the_reason_of_a_verdict_is_what_it_rests_on() -> None:
+    seen = replace(AS_IT_WAS, **table(source=None, fault="gone"), **file("00"), **edited("x.py"))
+    reason = decide(run(), seen).reason
+    assert TABLE in reason
+    assert "gone" in reason
+    assert "/in.csv" in reason
+    assert "mylib" not in reason
