@@ -178,19 +178,21 @@ def _commit(draw: st.DrawFn, truth: _Truth, number: int) -> Claims:
 # --- states
 
 
+_STATES = [
+    StateType.ATTRIBUTE, StateType.OWNED_BY, StateType.MEMBER_OF, StateType.TAGGED,
+    StateType.EXISTS, StateType.GAP, StateType.DEPLOYED_AS, StateType.RUN_STATE,
+]  # fmt: skip
+
+
 @st.composite
-def _states(draw: st.DrawFn) -> Claims:
-    kind = draw(st.sampled_from([
-        StateType.ATTRIBUTE, StateType.ATTRIBUTE, StateType.OWNED_BY, StateType.OWNED_BY,
-        StateType.MEMBER_OF, StateType.TAGGED, StateType.EXISTS, StateType.GAP,
-        StateType.DEPLOYED_AS,
-    ]))  # fmt: skip
-    subject, objects, values = _shape(kind)
+def _states(draw: st.DrawFn, kinds: Sequence[StateType]) -> Claims:
+    kind = draw(st.sampled_from(kinds))
+    subjects, objects, values = _shape(kind)
     at, method = draw(_times), draw(_methods)
     since = draw(_times) if draw(st.integers(0, 2)) == 0 else at
-    until = since + draw(st.integers(1, 5)) if draw(st.integers(0, 2)) == 0 else FOREVER
+    until = since + draw(st.integers(0, 5)) if draw(st.integers(0, 2)) == 0 else FOREVER
     op = StateOp(
-        draw(st.sampled_from(subject)), kind, draw(st.sampled_from(objects)),
+        draw(st.sampled_from(subjects)), kind, draw(st.sampled_from(objects)),
         draw(st.sampled_from(values)), at, method, since, until,
     )  # fmt: skip
     ops = [op]
@@ -206,6 +208,8 @@ def _shape(kind: StateType) -> tuple[list[str], list[str], list[str]]:
     if kind is StateType.OWNED_BY:
         claims = [f"{team}|{source}" for team in TEAMS for source in ("explicit", "\ud800")]
         return ARTIFACTS[:2], claims, ["claimed", "claimed", "accepted", "retracted"]
+    if kind is StateType.RUN_STATE:
+        return RUNS[:1], [""], ["START", "RUNNING", "COMPLETE", "FAIL", "ABANDONED"]
     if kind is StateType.MEMBER_OF:
         return PEOPLE, TEAMS, ["member", "lead", "off"]
     if kind is StateType.DEPLOYED_AS:
@@ -250,14 +254,20 @@ def _stub(draw: st.DrawFn, claims: Claims) -> Claims:
     )  # fmt: skip
 
 
+def _parts(draw: st.DrawFn, truths: Sequence[_Truth]) -> list[st.SearchStrategy[Claims]]:
+    """What a history is made of: a few kinds of claims, so that those of one kind meet."""
+    kinds = draw(st.lists(st.sampled_from(_STATES), min_size=1, max_size=3))
+    parts = [_run_events(), _states(kinds), _aliases(), _other_edges()]
+    if any(truth.commits for truth in truths):
+        parts.append(_commits(truths))
+    return draw(st.lists(st.sampled_from(parts), min_size=1, max_size=4))
+
+
 @st.composite
 def histories(draw: st.DrawFn, *, max_size: int = 16) -> list[list[NewEntry]]:
     """A history as batches to append, with repeated entries."""
     truths = [draw(_truths(table)) for table in TABLES]
-    parts = [_run_events(), _run_events(), _run_events(), _states(), _aliases(), _other_edges()]
-    if any(truth.commits for truth in truths):
-        parts += [_commits(truths), _commits(truths)]
-    claims = draw(st.lists(st.one_of(parts), min_size=1, max_size=max_size))
+    claims = draw(st.lists(st.one_of(_parts(draw, truths)), min_size=1, max_size=max_size))
     if draw(st.booleans()):
         claims += [
             _commit(draw, truth, number)
