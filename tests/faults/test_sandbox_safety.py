@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import shutil
 import signal
@@ -560,3 +561,46 @@ def test_mounts_below_and_scratch_on_an_overlay_are_no_obstacle(tmp_path: Path) 
     )  # fmt: skip
     said = done.stdout.splitlines()
     assert said[:1] == ["True True rows model kept ['data', 'notes'] real"], done
+
+
+def test_pipes_sockets_and_locks_below_an_overlay_are_its_own(tmp_path: Path) -> None:
+    """A read-only mount lets a job use these; an overlay has inodes of its own."""
+    for name in ("work/.lineage/again", "work/table", "pins/table", "home/.aws"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "home/.netrc").touch()
+    world = World(tmp_path)
+    fifo, late, model, began, ready = (
+        world.work / "fifo", world.work / "late", world.work / "model.bin",
+        world.root / "began", world.root / "ready",
+    )  # fmt: skip
+    model.write_bytes(b"the real model")
+    for pipe in (fifo, began, ready):
+        os.mkfifo(pipe)
+    server = socket.socket(socket.AF_UNIX)
+
+    def serve() -> None:
+        began.read_bytes()  # the sandbox is built: what listens from now on was not covered
+        server.bind(str(late))
+        server.listen()
+        ready.write_bytes(b"x")
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    with server, model.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        ended, said = world.run(f"""
+            import fcntl
+            with open({str(began)!r}, "wb") as real:  # below no overlay: it is heard outside
+                real.write(b"x")
+            pathlib.Path({str(ready)!r}).read_bytes()
+            assert os.path.exists({str(late)!r})
+            client = socket.socket(socket.AF_UNIX)
+            assert refused(client.connect, {str(late)!r})
+            assert refused(os.open, {str(fifo)!r}, os.O_WRONLY | os.O_NONBLOCK)
+            with open({str(model)!r}, "rb") as mine:
+                fcntl.flock(mine, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        """)
+    os.close(reader)
+    assert ended.ok, said
+    assert said.split() == ["refused", "ECONNREFUSED", "refused", "ENXIO"]
