@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -18,6 +19,7 @@ from lineage.errors import (
     StoreError,
     StoreNewerError,
 )
+from lineage.model.envelope import Actor
 from lineage.model.ids import artifact_id, run_id, with_version
 from lineage.store.contract import Direction, NewEntry, View
 from lineage.store.sqlite import SqliteStore, connection
@@ -57,6 +59,13 @@ def _pragma(path: Path, sql: str) -> None:
 
 
 # --- opening
+
+
+def test_a_new_store_is_its_owners_alone(store: SqliteStore, path: Path) -> None:
+    store.append(_entries(0))
+    beside = sorted(path.parent.glob(f"{path.name}*"))
+    assert len(beside) == 3
+    assert {one.stat().st_mode & 0o777 for one in beside} == {0o600}
 
 
 def test_what_was_appended_is_there_when_opened_again(store: SqliteStore, path: Path) -> None:
@@ -178,12 +187,30 @@ def test_two_stores_on_one_file_append_in_turns(store: SqliteStore, path: Path) 
     other.close()
 
 
+def test_what_another_process_interned_for_nothing_new_is_no_trap(
+    store: SqliteStore, path: Path
+) -> None:
+    """A batch of nothing but known entries leaves no trace, also none in the names."""
+    other = SqliteStore(path, interpret)
+    store.append(_entries(0))
+    before = path.stat().st_mtime_ns, store.head()
+    stranger = [replace(entry, actor=Actor("person:x", "y")) for entry in _entries(0)]
+    assert not any(receipt.new for receipt in other.append(stranger))
+    assert (path.stat().st_mtime_ns, store.head()) == before
+    named = entry_of(attribute(TABLE, "another name", "x", 1), source="another source")
+    assert store.append([named])[0].seq == 6
+    assert other.append([replace(_entries(7)[0], actor=Actor("person:x", "y"))])[0].seq == 7
+    assert [entry.actor.id for entry in store.entries(6)] == ["person:x"]
+    other.close()
+
+
 _WRITER = """
 import sys
 from pathlib import Path
 from lineage.store.sqlite import SqliteStore
 from lineage.testing.builders import attribute, generated, used
 from lineage.testing.plain import entry_of, interpret
+from lineage.model.envelope import Actor
 from lineage.model.ids import artifact_id, run_id, with_version
 
 store, me = SqliteStore(Path(sys.argv[1]), interpret), sys.argv[2]

@@ -53,12 +53,15 @@ class Names:
         self._next: dict[str, int] = {}
         self._waiting: dict[int, list[str | int | None]] = {}
         self._first_new = self._first_here = 1 << 62
+        self.interned = False
+        """Whether anything was interned in this transaction."""
 
     def begin(self, *, foreign: bool) -> None:
         """A transaction begins; ``foreign``: another process wrote since the last one."""
         if foreign:
             self._next.clear()
         self._absent.clear()
+        self.interned = False
         for cache in (self._words, self._notes, self._nodes):
             if len(cache) > _CACHED:
                 cache.clear()
@@ -79,6 +82,7 @@ class Names:
 
     def _allocate(self, table: str) -> int:
         number = self._following(table)
+        self.interned = True
         self._next[table] = number + 1
         return number
 

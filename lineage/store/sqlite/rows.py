@@ -29,6 +29,11 @@ class Rows:
         """Keep one row for an update of a row that may itself still wait."""
         self._changes.setdefault(sql, []).append(row)
 
+    @property
+    def waiting(self) -> int:
+        """How many rows wait."""
+        return sum(map(len, self._new.values()))
+
     def flush(self) -> None:
         """Write everything that waits, insertions first."""
         for waiting in (self._new, self._changes):

@@ -131,8 +131,13 @@ class SqliteStore(Store):
             connection.execute("BEGIN IMMEDIATE")
             self._writer.begin()
             receipts = self._writer.append(entries)
-            self._writer.finish()
-            connection.execute("COMMIT")
+            if any(receipt.new for receipt in receipts):
+                self._writer.finish()
+                connection.execute("COMMIT")
+            else:
+                # A commit that did not move the head would go unnoticed by other processes.
+                self._writer.abandon()
+                connection.execute("ROLLBACK")
         except BaseException:
             self._writer.clear()
             # A full disk rolls back by itself.

@@ -29,6 +29,7 @@ __all__ = ["Writer"]
 
 _TOGETHER = 200
 """Entries whose names are looked up at once."""
+_MOST_WAITING = 50_000
 _HEAD = """SELECT seq, recorded_at, frontier, edges, states,
   EXISTS(SELECT 1 FROM retraction) OR EXISTS(SELECT 1 FROM redaction) FROM head"""
 _ENTRY = """INSERT INTO entry VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)
@@ -74,6 +75,11 @@ class Writer:
             ),
         )  # fmt: skip
 
+    def abandon(self) -> None:
+        """Nothing was new: the transaction is rolled back."""
+        if self._names.interned:
+            self.clear()
+
     def clear(self) -> None:
         """The transaction was rolled back: forget what it had numbered."""
         self._rows.clear()
@@ -91,6 +97,9 @@ class Writer:
             nodes = [entry.claims.nodes() for entry in some]
             self._names.prefetch(dict.fromkeys(chain.from_iterable(nodes)))
             receipts += [self._append(*pair) for pair in zip(some, nodes, strict=True)]
+            if self._rows.waiting > _MOST_WAITING:
+                self._names.flush()
+                self._rows.flush()
         return receipts
 
     def _append(self, entry: NewEntry, nodes: Sequence[str]) -> Receipt:
