@@ -82,7 +82,7 @@ class _Reading:
         self._expect = expect
         self._checked: set[str] = set()
         self._frontier = Frontier.empty()
-        self._stubs: dict[EntryRef, bytes] = {}
+        self._stubs: dict[EntryRef, tuple[str, str, bytes]] = {}
         self._redacted: list[StoredEntry] = []
         self._previous_time = 0
         self._wanted_seq = 0
@@ -103,7 +103,10 @@ class _Reading:
         if entry.salt is None:
             self._redacted.append(entry)
         if entry.kind == "entry.redacted":
-            self._stubs |= _stubs(entry)
+            for target, stub in _stubs(entry).items():
+                # Of several the last in the order of (event id, source) stands, as in the stores.
+                told = (entry.event_id, entry.source, stub)
+                self._stubs[target] = max(told, self._stubs.get(target, told))
         if (entry.kind, entry.v) not in INTERPRETED:
             self.result.uninterpreted += 1
         if self._blobs is not None and entry.kind in CHANGES:
@@ -113,7 +116,8 @@ class _Reading:
     def finish(self, head: Head) -> Verification:
         result = self.result
         for entry in self._redacted:
-            if self._stubs.get(EntryRef(entry.source, entry.event_id)) != entry.body:
+            told = self._stubs.get(EntryRef(entry.source, entry.event_id))
+            if told is None or told[2] != entry.body:
                 self._fault(
                     entry.seq, "the body is neither what was committed to nor a redaction's stub"
                 )
