@@ -68,7 +68,7 @@ def scratch_store(settings: Settings) -> Iterator[Store]:
 def open_workspace(settings: Settings, *, read_only: bool = False) -> Iterator[Workspace]:
     """Open everything, and close it at the end."""
     if not read_only:
-        settings.store_path.parent.mkdir(parents=True, exist_ok=True)
+        settings.store_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = open_store(settings, read_only=read_only)
     try:
         recorder = Recorder(store, key=store_key(settings))

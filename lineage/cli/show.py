@@ -175,12 +175,11 @@ def _code(code: Any) -> str:
     parts = [f"git {code['commit'][:12]}" if code.get("commit") else "no commit"]
     if code.get("branch"):
         parts.append(f"on {code['branch']}")
-    if code.get("dirty"):
-        diff = code.get("diff") or {}
-        size = f" of {diff['size']:,} bytes, sha256 {diff['sha256'][:12]}" if diff else ""
-        parts.append(f"with an uncommitted diff{size}")
+    if diff := code.get("diff"):
+        size = f"{diff['size']:,} bytes, sha256 {diff['sha256'][:12]}"
+        parts.append(f"with an uncommitted diff of {size}")
     if code.get("untracked"):
-        parts.append("and untracked files")
+        parts.append(f"{'and' if diff else 'with'} untracked source")
     return " ".join(parts)
 
 

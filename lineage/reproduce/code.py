@@ -156,9 +156,21 @@ def _apply(diff: bytes, folder: Path) -> None:
 def _unpack(tar: bytes, folder: Path) -> None:
     try:
         with tarfile.open(fileobj=io.BytesIO(tar)) as packed:
-            packed.extractall(folder, filter="data")
+            for member in packed:
+                _write_member(packed, member, folder)
     except (tarfile.TarError, OSError) as fault:
         raise ReproduceError(f"the untracked source cannot be unpacked: {fault}") from fault
+
+
+def _write_member(packed: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    """One file, inside of the folder. The filters of tarfile are not in every Python 3.11."""
+    path = folder / member.name
+    data = packed.extractfile(member) if member.isreg() else None
+    if data is None or not path.resolve().is_relative_to(folder.resolve()):
+        raise tarfile.TarError(f"{member.name} is no file of it")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data.read())
+    path.chmod(0o755 if member.mode & 0o100 else 0o644)
 
 
 def _names(folder: Path) -> Iterator[str]:

@@ -57,7 +57,7 @@ class BlobStore(Protocol):
 
 
 class DirectoryBlobs(BlobStore):
-    """Blobs as files: ``<root>/ab/cdef...``, mode 0600. Folders are made when first written to."""
+    """Blobs as files: ``<root>/ab/cdef...``, mode 0600, folders 0700, made when written to."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -68,7 +68,8 @@ class DirectoryBlobs(BlobStore):
         path = self._path(digest)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            for folder in (self.root, path.parent):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             try:
                 if not path.exists():
                     _write(temporary, data)

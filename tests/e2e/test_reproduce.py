@@ -408,11 +408,30 @@ def test_an_input_that_git_has_is_brought_back(isolated: Workshop) -> None:
     assert isolated.reproduce("models/out.txt")["verdict"] == "IDENTICAL"
 
 
-def test_code_outside_of_a_repository_must_be_unchanged(workshop: Workshop) -> None:
+def test_code_outside_of_a_repository_comes_back(isolated: Workshop) -> None:
+    shutil.rmtree(isolated.root / ".git")
+    isolated.write("helper.py", "FACTOR = 2\n")
+    isolated.write("settings.yaml", "factor: 2\n")
+    changed = COUNT.replace("total = sum", "total = FACTOR * sum")
+    isolated.write(
+        "job.py",
+        "from helper import FACTOR\nopen('settings.yaml').read()\n" + textwrap.dedent(changed),
+    )
+    isolated.run()
+    assert isolated.check("models/fraud.json")["verdict"] == "REPRODUCIBLE"
+    isolated.write("job.py", COUNT + "\n    # changed\n")
+    isolated.write("helper.py", "FACTOR = 3\n")
+    isolated.write("settings.yaml", "factor: 3\n")
+    answer = isolated.check("models/fraud.json")
+    assert answer["verdict"] == "REPRODUCIBLE"
+    assert findings(answer) == {("NOTE", "code"), ("NOTE", "file")}
+    assert isolated.reproduce("models/fraud.json")["verdict"] == "IDENTICAL"
+
+
+def test_code_outside_of_a_repository_that_was_not_kept_is_lost(workshop: Workshop) -> None:
     shutil.rmtree(workshop.root / ".git")
+    workshop.write("job.py", COUNT + "\n    #" + "x" * (300 << 10) + "\n")
     workshop.run()
-    assert workshop.check("models/fraud.json")["verdict"] == "REPRODUCIBLE"
-    assert workshop.reproduce("models/fraud.json")["verdict"] == "IDENTICAL"
     workshop.write("job.py", COUNT + "\n    # changed\n")
     assert findings(workshop.check("models/fraud.json", expect=2)) == {("LOST", "code")}
 

@@ -8,10 +8,8 @@ are taken out of the diff and of untracked files before anything is kept.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import subprocess
-import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -20,6 +18,7 @@ from typing import Any
 from lineage.capture.run.footprint import shown
 from lineage.capture.run.rules import SOURCE_SUFFIXES
 from lineage.capture.run.scrub import scrub_bytes, scrub_path, scrub_text
+from lineage.capture.run.sources import contents, in_a_table, is_code, may_keep, pack
 
 __all__ = ["MOST_LEFT_OUT", "GitState", "code_facts", "read_git", "scrub_remote"]
 
@@ -27,15 +26,7 @@ _TIMEOUT = 60.0
 MOST_LEFT_OUT = 1000
 """How many source files that were not kept are named."""
 _LARGEST_DIFF = 32 << 20
-_LARGEST_FILE = 256 << 10
-_LARGEST_TAR = 10 << 20
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-_KEPT_SUFFIXES = SOURCE_SUFFIXES | {".cfg", ".ini", ".sql", ".toml"}
-"""Not .json or .yaml: jobs write those, and the code is not another after each run. What a job
-reads of them are inputs."""
-_KEPT_NAMES = frozenset({"Makefile", "Dockerfile", "Snakefile", "requirements.txt"})
-_SECRET_SUFFIXES = frozenset({".pem", ".key", ".p12", ".pfx", ".jks", ".kdbx", ".crt"})
-_SECRET_NAMES = ("credentials", "secrets", "id_rsa", "id_ed25519", "token", ".env", "kubeconfig")
 
 
 @dataclass(slots=True)
@@ -48,6 +39,8 @@ class GitState:
     remote: str = ""
     diff: bytes = b""
     untracked: bytes = b""
+    loose: set[str] = field(default_factory=set)
+    """Paths of untracked files that are not code."""
     left_out: list[str] = field(default_factory=list)
     scrubbed: bool = False
     faults: list[str] = field(default_factory=list)
@@ -156,49 +149,24 @@ def _read_diff(state: GitState) -> None:
 
 
 def _pack(state: GitState, names: list[str], before_ns: int, ours: Callable[[str], bool]) -> None:
-    """Untracked source and settings as a tar that is the same for the same contents."""
-    buffer = io.BytesIO()
-    total = 0
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for name in names:
-            path = f"{state.root}/{name}"
-            if ours(path):
-                continue
-            data = _contents(path, before_ns)
-            if data is None:
-                continue
-            if not _worth_keeping(name, data) or total + len(data) > _LARGEST_TAR:
-                state.left_out.append(name)
-                continue
-            kept = scrub_bytes(data, name)
-            state.scrubbed |= kept != data
-            total += len(kept)
-            info = tarfile.TarInfo(name)
-            info.size = len(kept)
-            info.mode = 0o755 if os.access(path, os.X_OK) else 0o644
-            tar.addfile(info, io.BytesIO(kept))
-    state.untracked = buffer.getvalue() if total else b""
-
-
-def _contents(path: str, before_ns: int) -> bytes | None:
-    """Bytes of an untracked file (its first ones, where it is too large); None: not of the code."""
-    try:
-        found = os.lstat(path)
-        if not os.path.isfile(path) or os.path.islink(path) or found.st_mtime_ns >= before_ns:
-            return None
-        with open(path, "rb") as file:
-            return file.read(_LARGEST_FILE + 1)
-    except OSError:
-        return None
-
-
-def _worth_keeping(name: str, data: bytes) -> bool:
-    place = PurePosixPath(name)
-    lowered = place.name.lower()
-    if place.suffix.lower() in _SECRET_SUFFIXES or lowered.startswith(_SECRET_NAMES):
-        return False
-    known = place.suffix.lower() in _KEPT_SUFFIXES or place.name in _KEPT_NAMES
-    return known and len(data) <= _LARGEST_FILE and b"\0" not in data[:8192]
+    """Untracked source as a tar. What else is untracked is data, and no part of the code."""
+    tables: dict[str, bool] = {}
+    files: dict[str, bytes] = {}
+    for name in names:
+        path = f"{state.root}/{name}"
+        if ours(path) or in_a_table(state.root, name, tables):
+            continue
+        if not is_code(name):
+            state.loose.add(path)
+            continue
+        data = contents(path, before_ns)
+        if data is not None and may_keep(name, data):
+            files[name] = data
+        elif data is not None:
+            state.left_out.append(name)
+    state.untracked, scrubbed, no_room = pack(state.root, files)
+    state.scrubbed |= scrubbed
+    state.left_out += no_room
 
 
 def code_facts(state: GitState, put_blob: Callable[[bytes], str]) -> dict[str, Any]:

@@ -19,11 +19,12 @@ from lineage.capture.run.launch import Ended
 from lineage.capture.run.parameters import VARIABLES, parameters, variables
 from lineage.capture.run.plan import Plan
 from lineage.capture.run.scrub import scrub_arguments, scrub_bytes, scrub_path, scrub_text
+from lineage.capture.run.sources import contents, may_keep, pack
 from lineage.capture.spool import Item
 from lineage.model.canonical import canonical
 from lineage.model.ids import file_token
 
-__all__ = ["SOURCE", "Facts", "finished_item", "started_item"]
+__all__ = ["SOURCE", "Facts", "finished_item", "keep_source", "started_item"]
 
 SOURCE = "run"
 """The source of what ``lineage run`` records; event ids are ``<run id>.started`` and so on."""
@@ -41,6 +42,8 @@ class Facts:
 
     git: GitState | None = None
     code: dict[str, Any] | None = None
+    sources: dict[str, bytes] = field(default_factory=dict)
+    """Without git: the script and source beside it that was read, by path below its folder."""
     environments: list[tuple[Interpreter, dict[str, Any]]] = field(default_factory=list)
     files: FileFacts = field(default_factory=FileFacts)
     uses: list[dict[str, Any]] = field(default_factory=list)
@@ -186,6 +189,13 @@ def describe_code(
         code["entry_point_sha256"] = hashlib.sha256(kept).hexdigest()
     elif entry.module:
         code["entry_point"] = f"-m {scrub_text(shown(entry.module))}"
+    if state is None and facts.sources:
+        tar, scrubbed, _ = pack(code["root"], facts.sources)
+        code["untracked"] = {
+            "sha256": put_blob(tar), "size": len(tar), "media_type": "application/x-tar",
+        }  # fmt: skip
+        if scrubbed:
+            code["scrubbed"] = True
     facts.code = {name: value for name, value in code.items() if value not in ("", None)} or None
     if state is not None and state.token:
         facts.uses.append({
@@ -197,6 +207,20 @@ def describe_code(
             "role": "code",
             "hook": "git",
         })  # fmt: skip
+
+
+def keep_source(plan: Plan, facts: Facts, path: str) -> None:
+    """Without git: keep a source file that the script's folder holds, as it is now.
+
+    One that was changed since the run started is not kept: it may not be what ran.
+    """
+    folder = f"{plan.entry.path.rpartition('/')[0]}/"
+    name = path.removeprefix(folder)
+    if len(folder) < 2 or name == path or name in facts.sources:
+        return
+    data = contents(path, plan.started_at * 1000)
+    if data is not None and may_keep(path, data):
+        facts.sources[name] = data
 
 
 def describe_environment(

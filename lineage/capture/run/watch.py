@@ -36,9 +36,11 @@ from lineage.capture.run.report import (
     describe_code,
     describe_environment,
     finished_item,
+    keep_source,
     started_item,
 )
 from lineage.capture.run.rules import SYSTEM, Kind, Rules, below
+from lineage.capture.run.sources import keep_settings
 from lineage.capture.run.tables import Tables
 from lineage.capture.spool import Item, Spool
 from lineage.errors import LineageError
@@ -204,6 +206,8 @@ class Watch:
             self._facts.git = read_git(self.plan.root, before_ns=started, ours=self._rules.ignored)
             for fault in self._facts.git.faults:
                 self._facts.gap("git-unreadable", fault)
+        elif self._rules.script:
+            keep_source(self.plan, self._facts, self._rules.script)
 
     # --- at the end
 
@@ -248,6 +252,10 @@ class Watch:
                 state.hook = "stdout"
 
     def _describe_code(self) -> None:
+        if not self.plan.root and self._rules.script:
+            for path, state in self._footprint.files.items():
+                if state.read_at and self._rules.kind(path) is Kind.CODE:
+                    keep_source(self.plan, self._facts, path)
         describe_code(self.plan, self._facts, self._digest_of, self._settings.put_blob)
         script = self._rules.script
         if script and self._facts.git is None:
@@ -301,6 +309,12 @@ class Watch:
             code_is_known=self._facts.git is not None,
         )
         self._facts.files = found
+        git = self._facts.git
+        keep_settings(
+            found.uses,
+            self._settings.put_blob,
+            lambda path: git is not None and path not in git.loose,
+        )
         self._facts.uses += found.uses
         self._facts.outputs += found.outputs
         if found.changed:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ def connect(path: Path, *, writable: bool) -> apsw.Connection:
 
     The busy timeout comes before anything else: two processes may open a new file at once.
     """
+    if writable:
+        _make(path)
     connection = apsw.Connection(str(path)) if writable else _open_for_reading(path)
     try:
         connection.set_busy_timeout(BUSY_MS)
@@ -56,6 +59,12 @@ def connect(path: Path, *, writable: bool) -> apsw.Connection:
         connection.close()
         raise
     return connection
+
+
+def _make(path: Path) -> None:
+    """A new file is its owner's alone; what SQLite puts beside it gets the same mode."""
+    with suppress(OSError):  # SQLite says better what is wrong
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def _open_for_reading(path: Path) -> apsw.Connection:

@@ -217,6 +217,34 @@ def test_uncommitted_changes_are_kept_without_secrets(repository: Any) -> None:
     assert next(iter(again.uses("code").values()))["version"] == code["version"]
 
 
+def test_data_and_what_was_not_read_are_no_code(repository: Any) -> None:
+    repository.write("jobs/extra.py", "X = 1\n")
+    repository.write("jobs/train.py", "open('conf.yaml').read()\nopen('local.ini').read()\n")
+    repository.write("conf.yaml", "rate: 1\n")
+    repository.write("local.ini", "password = unlikely-text\n")
+    first = repository.run("python3", "jobs/train.py")
+    repository.write("lake/t/_delta_log/0.json", "{}\n")
+    repository.write("lake/t/odd.py", "x\n")
+    repository.write("out/churn.json", "{}\n")
+    repository.write("creds.json", '{"password": "unlikely-text"}\n')
+    repository.write("unread.yaml", "password: unlikely-text\n")
+    again = repository.run("python3", "jobs/train.py")
+    versions = [next(iter(ran.uses("code").values()))["version"] for ran in (first, again)]
+    assert versions[0] == versions[1]
+    tar = again.blob(again.finished["code"]["untracked"])
+    assert b"jobs/extra.py" in tar
+    assert not any(name in tar for name in (b"_delta_log", b"odd.py", b"churn", b"creds", b"yaml"))
+    kept = {path.read_bytes() for path in again.blobs.rglob("*") if path.is_file()}
+    assert b"rate: 1\n" in kept
+    assert not any(b"unlikely-text" in data for data in kept)
+
+
+def test_a_secret_in_the_name_of_an_output_is_not_recorded(box: Any) -> None:
+    ran = box.python("open('password=unlikely-text', 'w').write('1')\n")
+    assert set(ran.outputs()) == {"password=***"}
+    assert "unlikely-text" not in json.dumps([ran.started, ran.finished])
+
+
 def test_code_without_git_is_its_files(box: Any) -> None:
     box.write("helper.py", "X = 1\n")
     ran = box.python("import helper\n")
