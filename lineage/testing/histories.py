@@ -121,6 +121,9 @@ class _Truth:
     commits: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]
 
 
+_OPERATIONS = ["append", "append", "overwrite", "delete", "restore", "vector", "again"]
+
+
 @st.composite
 def _truths(draw: st.DrawFn, table: str) -> _Truth:
     live: list[str] = []
@@ -128,15 +131,20 @@ def _truths(draw: st.DrawFn, table: str) -> _Truth:
     commits = []
     for number in range(draw(st.integers(0, 6))):
         new = [f"part-{number}-{n}" for n in range(draw(st.integers(0, 2)))]
-        operation = draw(st.sampled_from(["append", "append", "overwrite", "delete", "restore"]))
+        operation = draw(st.sampled_from(_OPERATIONS))
         removed: list[str] = []
         if operation == "overwrite":
             removed = live[:]
         elif operation == "delete" and live:
             removed = [draw(st.sampled_from(live))]
+        elif operation == "vector" and live:  # a deletion vector: the path goes and comes back
+            removed = [draw(st.sampled_from(live))]
+            new += removed
         elif operation == "restore" and gone:
             new.append(draw(st.sampled_from(gone)))
-        live = [path for path in live if path not in removed] + new
+        elif operation == "again" and live:  # told as added, though it is there
+            new.append(draw(st.sampled_from(live)))
+        live = [path for path in dict.fromkeys(live + new) if path in new or path not in removed]
         gone = sorted({*gone, *removed} - set(live))
         commits.append((tuple(new), tuple(removed)))
     return _Truth(table, tuple(commits))
