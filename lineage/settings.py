@@ -45,7 +45,7 @@ class Settings:
     exclude: tuple[str, ...] = ()
     """Further path prefixes whose reads are no inputs (comma-separated)."""
     hash_limit: int = 1 << 30
-    """Bytes of inputs, and again of outputs, that a run may have digested; files beyond have none."""
+    """Bytes of inputs, and again of outputs, that a run may have digested; others have none."""
     isolation: str = "auto"
     """How reproductions are isolated: auto, namespaces or in-process."""
 

@@ -10,19 +10,23 @@ import posixpath
 import re
 from functools import lru_cache
 
-from lineage.model.ids import RUN, SCOPE, parse_id
+from lineage.model.ids import RUN, SCOPE, number_of_token, parse_id
 
 __all__ = [
     "FILE",
     "MODEL_SUFFIXES",
+    "UNKNOWN_KIND",
     "display_name",
     "kind_of_path",
     "normalise",
+    "short_token",
     "terms_of",
     "terms_of_name",
 ]
 
 FILE = "file"
+UNKNOWN_KIND = "dataset"
+"""Kind of an artifact that nobody has described: OpenLineage's word for anything with a name."""
 
 MODEL_SUFFIXES = frozenset({
     ".joblib", ".pkl", ".pickle", ".pt", ".pth", ".safetensors", ".onnx", ".keras", ".h5", ".hdf5",
@@ -87,6 +91,22 @@ def display_name(name: str, kind: str | None) -> str:
     if "/" in name:
         return "/".join(name.strip("/").split("/")[-2:])
     return name
+
+
+_HEX = re.compile(r"[0-9a-f]{16,}\Z")
+_SHORT_HEX = 12
+
+
+def short_token(token: str) -> str:
+    """A version as people see it: its number, or the start of its digest (``sha256.1f3a9c2e04b7``).
+
+    What is shown can be typed back as the version of a name.
+    """
+    number = number_of_token(token)
+    if number is not None:
+        return number
+    scheme, dot, rest = token.partition(".")
+    return f"{scheme}.{rest[:_SHORT_HEX]}" if dot and _HEX.match(rest) else token[:80]
 
 
 _TOKEN = re.compile(r"[^\W_]+")

@@ -25,13 +25,12 @@ from lineage.model.ids import (
     job_of_run,
     parse_id,
 )
-from lineage.model.naming import display_name
+from lineage.model.naming import display_name, short_token
 from lineage.model.resolution import components
 from lineage.ownership.claims import Owners
 from lineage.ownership.kinds import kinds_of
 from lineage.ownership.origins import unknown_origins
 from lineage.ownership.precedence import Ownership
-from lineage.query.facts import short_token
 from lineage.store.contract import Direction, StateValue, Store, View, Walk
 
 __all__ = ["ArtifactSeen", "Evidence", "GapSeen", "RunSeen", "collect"]

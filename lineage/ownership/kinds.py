@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 from lineage.model.claims import EdgeType, StateType
 from lineage.model.ids import ARTIFACT, artifact_of, parse_id, token_of
-from lineage.model.naming import kind_of_path
+from lineage.model.naming import UNKNOWN_KIND, kind_of_path
 from lineage.ownership.claims import Owners
 from lineage.ownership.precedence import Ownership
-from lineage.query.facts import UNKNOWN_KIND
 from lineage.store.contract import LATEST, Direction, Store, View
 
 __all__ = [

@@ -8,19 +8,15 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from lineage.model.ids import ARTIFACT, PERSON, RUN, SCOPE, artifact_of, number_of_token, parse_id
-from lineage.model.naming import display_name, kind_of_path
+from lineage.model.ids import ARTIFACT, PERSON, RUN, SCOPE, artifact_of, parse_id
+from lineage.model.naming import UNKNOWN_KIND, display_name, kind_of_path, short_token
 from lineage.store.contract import Attribute, Node
 
-__all__ = ["UNKNOWN_KIND", "kind_of", "name_of", "short_token", "value_of"]
+__all__ = ["kind_of", "name_of", "value_of"]
 
-UNKNOWN_KIND = "dataset"
-"""Kind of an artifact that nobody has described: OpenLineage's word for anything with a name."""
 
 _parsed = lru_cache(maxsize=8192)(parse_id)
 _UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-")
-_HEX = re.compile(r"[0-9a-f]{16,}\Z")
-_SHORT_HEX = 12
 
 
 def value_of(attributes: Mapping[str, Attribute], name: str, default: Any = None) -> Any:
@@ -55,18 +51,6 @@ def name_of(node: str, kind: str, attributes: Mapping[str, Attribute]) -> str:
 def _short(run: str) -> str:
     # The first twelve digits of a time-ordered UUID are its millisecond: fewer would look alike.
     return run[:13] if _UUID.match(run) else run[:40]
-
-
-def short_token(token: str) -> str:
-    """A version as people see it: its number, or the start of its digest (``sha256.1f3a9c2e04b7``).
-
-    What is shown can be typed back as the version of a name.
-    """
-    number = number_of_token(token)
-    if number is not None:
-        return number
-    scheme, dot, rest = token.partition(".")
-    return f"{scheme}.{rest[:_SHORT_HEX]}" if dot and _HEX.match(rest) else token[:80]
 
 
 def artifacts_of(nodes: Mapping[str, Node], node: str) -> Mapping[str, Attribute]:

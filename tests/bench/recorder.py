@@ -97,10 +97,12 @@ def upstream() -> None:
         rows = [("store, in process", p50_p99(milliseconds(ask, 300)))]
         store.close()
         with _served(path, place) as connection:
-            body = json.dumps({"query": _QUERY, "variables": {"id": model}})
+            question = json.dumps({"query": _QUERY, "variables": {"id": model}})
 
             def over_http() -> int:
-                connection.request("POST", "/graphql", body, {"Content-Type": "application/json"})
+                connection.request(
+                    "POST", "/graphql", question, {"Content-Type": "application/json"}
+                )
                 answer = json.loads(connection.getresponse().read())
                 return len(answer["data"]["lineage"]["nodes"])
 

@@ -55,7 +55,7 @@ def _open(start: int, count: int) -> list[NewEntry]:
 
 def ingest(base: int, rounds: int = 3, scale: float = 1.0) -> None:
     """Entries/s at 1, 100 and 1,000 a commit."""
-    rows = []
+    rows: list[tuple[object, ...]] = []
     for name, make in (("versioned inputs and output", _versioned), ("no versions", _open)):
         with tempfile.TemporaryDirectory(prefix=".bench-", dir=".") as place:
             store = SqliteStore(Path(place, "b.db"), interpret)
@@ -63,7 +63,11 @@ def ingest(base: int, rounds: int = 3, scale: float = 1.0) -> None:
             while at < base:
                 store.append(make(at, 1000))
                 at += 1000
-            for per, count in ((1, int(1500 * scale)), (100, int(6000 * scale)), (1000, int(10_000 * scale))):
+            for per, count in (
+                (1, int(1500 * scale)),
+                (100, int(6000 * scale)),
+                (1000, int(10_000 * scale)),
+            ):
                 rates = []
                 for _ in range(rounds):
                     batches = [make(start, per) for start in range(at, at + count, per)]
@@ -92,7 +96,7 @@ def upstream() -> None:
             store.append(entries[start : start + 1000])
         head = store.head().seq
         model = store.versions(pipeline.model(), View(head))[-1][0]
-        rows = []
+        rows: list[tuple[object, ...]] = []
         for name, view in (
             ("at the head", View(head)),
             ("knownAt and asOf", View(head - 1, as_of=1 << 61)),
@@ -104,11 +108,18 @@ def upstream() -> None:
         rows.append(("downstream of a source", len(asked()), p50_p99(milliseconds(asked, 300))))
         store.close()
     truth = f"{pipeline.runs_upstream} runs + {pipeline.versions_upstream} versions"
-    show(f"Exact lineage over 10,000 runs ({truth} upstream)", ("walk", "nodes", "p50 / p99, ms"), rows)
+    show(
+        f"Exact lineage over 10,000 runs ({truth} upstream)",
+        ("walk", "nodes", "p50 / p99, ms"),
+        rows,
+    )
 
 
 def _asker(
-    store: SqliteStore, start: str, view: View, direction: Direction,
+    store: SqliteStore,
+    start: str,
+    view: View,
+    direction: Direction,
     history: History = History.CONTRIBUTING,
 ) -> Callable[[], list[str]]:
     return lambda: [n for n, _ in store.walk([start], direction, view, history=history).nodes]
@@ -133,7 +144,7 @@ def _log(mode: str) -> Iterator[NewEntry]:
 
 def tables() -> None:
     """Walks over logs of 10,000 commits."""
-    rows = []
+    rows: list[tuple[object, ...]] = []
     with tempfile.TemporaryDirectory(prefix=".bench-", dir=".") as place:
         store = SqliteStore(Path(place, "b.db"), interpret_plain)
         for mode in ("append", "window", "optimize"):
@@ -152,7 +163,9 @@ def tables() -> None:
                 rows.append((mode, history.value, len(asked()), p50_p99(taken)))
             raw = with_version(artifact_id("raw", f"{mode}{COMMITS // 2}"), "1.a")
             asked = _asker(store, raw, view, Direction.DOWNSTREAM)
-            rows.append((mode, "downstream of one input", len(asked()), p50_p99(milliseconds(asked, 5))))
+            rows.append(
+                (mode, "downstream of one input", len(asked()), p50_p99(milliseconds(asked, 5)))
+            )
         store.close()
     show("Tables of 10,000 commits", ("table", "walk", "nodes", "p50 / p99, ms"), rows)
 

@@ -14,8 +14,8 @@ from pydantic import TypeAdapter
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import examples
-import reference
+import examples  # type: ignore[import-not-found]  # beside this file
+import reference  # type: ignore[import-not-found]  # beside this file
 
 from lineage.model.changes import CHANGES
 from lineage.model.envelope import Actor, Envelope, commitment_of, event_id_of

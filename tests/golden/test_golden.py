@@ -13,8 +13,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import reference
-import regenerate
+import reference  # type: ignore[import-not-found]  # beside this file
+import regenerate  # type: ignore[import-not-found]  # beside this file
 
 from lineage.errors import RefusedError
 from lineage.model.changes import CHANGES, encode_change, parse_change

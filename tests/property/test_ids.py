@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -58,8 +59,8 @@ def test_only_canonical_ids_are_taken(text: str) -> None:
     version = None if parsed.version is None else parsed.version.text
     if any(part.digest for part in (*parsed.parts, *filter(None, [parsed.version]))):
         return
-    build = {
-        "artifact": lambda: ids.artifact_id(*parsed.texts, version),
+    build: Callable[[], str] = {
+        "artifact": lambda: ids.artifact_id(parsed.texts[0], parsed.texts[1], version),
         "run": lambda: ids.run_id(*parsed.texts),
         "job": lambda: ids.job_id(*parsed.texts),
         "team": lambda: ids.team_id(*parsed.texts),

@@ -61,13 +61,6 @@ def _pragma(path: Path, sql: str) -> None:
 # --- opening
 
 
-def test_a_new_store_is_its_owners_alone(store: SqliteStore, path: Path) -> None:
-    store.append(_entries(0))
-    beside = sorted(path.parent.glob(f"{path.name}*"))
-    assert len(beside) == 3
-    assert {one.stat().st_mode & 0o777 for one in beside} == {0o600}
-
-
 def test_what_was_appended_is_there_when_opened_again(store: SqliteStore, path: Path) -> None:
     store.append(_entries(0))
     digest = store.digest()
