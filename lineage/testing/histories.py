@@ -205,7 +205,9 @@ def _states(draw: st.DrawFn, kinds: Sequence[StateType]) -> Claims:
     )  # fmt: skip
     ops = [op]
     if draw(st.integers(0, 3)) == 0:
-        ops.append(replace(op, value=draw(st.sampled_from(values)), since=at, until=FOREVER))
+        when = draw(st.sampled_from([at, at + 1]))
+        value = draw(st.sampled_from(values))
+        ops.append(replace(op, value=value, at=when, since=when, until=FOREVER))
     return Claims(states=tuple(ops))
 
 
