@@ -90,7 +90,8 @@ def _run_events(draw: st.DrawFn) -> Claims:
     run, at = draw(st.sampled_from(RUNS)), draw(_times)
     kinds = ["START", "RUNNING", "COMPLETE", "COMPLETE", "FAIL", "ABANDONED", "OTHER"]
     event, method = draw(st.sampled_from(kinds)), draw(_methods)
-    edges = draw(_some(_uses(run, at))) + draw(_some(_outputs(run, at)))
+    made_at = at if draw(st.integers(0, 3)) else draw(_times)
+    edges = draw(_some(_uses(run, at))) + draw(_some(_outputs(run, made_at)))
     if draw(st.integers(0, 5)) == 0:
         parent = draw(st.sampled_from(RUNS))
         edges.append(Occurrence(EdgeType.TRIGGERED_BY, parent, run, at, method))
