@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 import joblib
+import pyarrow as pa
 from deltalake import DeltaTable
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import train_test_split
@@ -13,7 +14,7 @@ parser.add_argument("--trees", type=int, default=20)
 parser.add_argument("--seed", type=int, default=7)
 options = parser.parse_args()
 
-rows = DeltaTable("features/tumours").to_pandas().sort_values("patient")
+rows = pa.table(DeltaTable("features/tumours").scan()).to_pandas().sort_values("patient")
 features = rows.drop(columns=["patient", "malignant"]).fillna(0.0)
 train_x, test_x, train_y, test_y = train_test_split(
     features, rows["malignant"], random_state=options.seed

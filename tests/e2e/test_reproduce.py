@@ -22,22 +22,25 @@ from deltalake import DeltaTable, write_deltalake
 from lineage.settings import load_settings
 from lineage.wiring import open_store
 
+# scan(): a process that read through pyarrow's own file system may abort when it exits.
 TRAIN = """
     import joblib
+    import pyarrow as pa
     from deltalake import DeltaTable
     from sklearn.ensemble import RandomForestClassifier
 
-    rows = DeltaTable("features/tx").to_pandas().sort_values("id")
+    rows = pa.table(DeltaTable("features/tx").scan()).to_pandas().sort_values("id")
     model = RandomForestClassifier(n_estimators=5, random_state=7)
     model.fit(rows[["id", "amount"]], rows["fraud"])
     joblib.dump(model, "models/fraud.joblib")
 """
 COUNT = """
     import json, os, sys
+    import pyarrow as pa
     from deltalake import DeltaTable
 
     table = DeltaTable("features/tx")
-    rows = table.to_pyarrow_table()
+    rows = pa.table(table.scan())
     total = sum(rows.column("amount").to_pylist())
     with open("models/fraud.json", "w") as file:
         json.dump({"rows": rows.num_rows, "total": total, "version": table.version()}, file)
@@ -529,7 +532,7 @@ def test_a_table_that_was_written_is_compared_by_its_rows(isolated: Workshop) ->
         """
         import pyarrow as pa
         from deltalake import DeltaTable, write_deltalake
-        rows = DeltaTable("features/tx").to_pyarrow_table()
+        rows = pa.table(DeltaTable("features/tx").scan())
         write_deltalake("features/doubled", rows)
         write_deltalake("features/tx", rows.slice(0, 5), mode="append")
     """,
