@@ -21,6 +21,7 @@ from deltalake import DeltaTable, write_deltalake
 
 from lineage.settings import load_settings
 from lineage.wiring import open_store
+from tests import needs
 
 # scan(): a process that read through pyarrow's own file system may abort when it exits.
 TRAIN = """
@@ -157,7 +158,7 @@ def isolated(request: pytest.FixtureRequest, workshop: Workshop) -> Workshop:
         try:
             probe(workshop.root / ".lineage")
         except IsolationError as fault:
-            pytest.skip(str(fault))
+            needs.missing("namespaces", str(fault))
     return workshop
 
 
@@ -615,7 +616,7 @@ C_JOB = r"""
 def compiled(workshop: Workshop) -> Workshop:
     compiler = shutil.which("cc")
     if compiler is None:
-        pytest.skip("no C compiler")
+        needs.missing("compiler", "there is no cc on the PATH")
     source = workshop.write("job.c", C_JOB)
     program = workshop.root / "models" / "job"
     subprocess.run([compiler, str(source), "-o", str(program)], check=True)
@@ -686,7 +687,7 @@ def test_a_mount_inside_of_the_project_is_no_obstacle(workshop: Workshop) -> Non
         env={**os.environ, "LINEAGE_HOME": str(workshop.root / ".lineage")},
     )  # fmt: skip
     if "Operation not permitted" in done.stderr and not done.stdout:
-        pytest.skip("no user namespaces here")
+        needs.missing("namespaces", done.stderr)
     assert done.stdout.strip() == "IDENTICAL namespaces ['IDENTICAL']", done.stderr
 
 

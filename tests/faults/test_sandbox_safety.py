@@ -24,6 +24,7 @@ import pytest
 
 from lineage.reproduce.isolation import NAMESPACES, Ended, probe, run
 from lineage.reproduce.sandbox.spec import Overlay, Spec, dump
+from tests import needs
 
 REPOSITORY = str(Path(__file__).parents[2])
 
@@ -64,7 +65,7 @@ def namespaces(tmp_path_factory: pytest.TempPathFactory) -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     if tried.returncode:
-        pytest.skip(f"no namespaces here: {tried.stderr.strip().splitlines()[-1]}")
+        needs.missing("namespaces", tried.stderr.strip().splitlines()[-1])
     probe(place)
 
 

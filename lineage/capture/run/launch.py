@@ -58,6 +58,8 @@ class Job:
     pid: int
     _before: frozenset[signal.Signals | int]
     _witness: _Witness | None = None
+    _job_stopped: bool = False
+    _we_stopped: bool = False
 
     @classmethod
     def start(cls, command: list[str], environ: Mapping[str, str]) -> Job:
@@ -86,7 +88,9 @@ class Job:
                 _forget_pending()  # sent while the job ran: not meant for what we do now
                 return ended
             number, from_terminal = _next_signal()
-            if number in _PASSED_ON and not from_terminal and not self._had_it(number):
+            if number == signal.SIGCONT and self._we_stopped:
+                self._continue_too()
+            elif number in _PASSED_ON and not from_terminal and not self._had_it(number):
                 self._send(number)
 
     def finish(self, done: Callable[[], bool], hurry: Callable[[], None]) -> None:
@@ -112,10 +116,13 @@ class Job:
 
     def _reap(self) -> Ended | None:
         while True:
-            pid, status = os.waitpid(self.pid, os.WNOHANG | os.WUNTRACED)
+            pid, status = os.waitpid(self.pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
             if pid == 0:
                 return None
-            if os.WIFSTOPPED(status):
+            if os.WIFCONTINUED(status):
+                self._job_stopped = False
+            elif os.WIFSTOPPED(status):
+                self._job_stopped = True
                 self._stop_too(os.WSTOPSIG(status))
             elif os.WIFSIGNALED(status):
                 return Ended(None, os.WTERMSIG(status))
@@ -126,10 +133,20 @@ class Job:
         """Job control stopped the job: stop as well, so that the shell gets its terminal back."""
         if number not in _STOPS:
             return
+        self._we_stopped = True
         # Sent while it is blocked: one from the terminal that is still pending is then the same.
         os.kill(os.getpid(), number)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
         signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+
+    def _continue_too(self) -> None:
+        """We were brought back alone: so is the job.
+
+        One that was may be stopped anew by now and must stay so: its own status tells the two apart.
+        """
+        self._we_stopped = False
+        if self._job_stopped and not signal.sigpending() & {signal.SIGCHLD}:
+            self._send(signal.SIGCONT)
 
     def _had_it(self, number: int) -> bool:
         return self._witness is not None and self._witness.saw(number)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+pytestmark = pytest.mark.needs("compiler")
 COPY = """
 #include <fcntl.h>
 #include <unistd.h>

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +20,7 @@ from lineage.capture.spool import Spool
 from lineage.model.changes import encode_change, parse_change
 from lineage.model.ids import delta_token
 
-needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler")
+needs_compiler = pytest.mark.needs("compiler")
 READ = "from deltalake import DeltaTable\n"
 
 
