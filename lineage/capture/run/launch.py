@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
 __all__ = ["Ended", "Job", "die_like"]
 
@@ -66,9 +67,9 @@ class Job:
         """Start a command found on the PATH, with our descriptors and our directory."""
         before = frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED))
         # Where a parent has it ignored, the kernel would not keep the job's exit code for us.
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        children = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         try:
-            pid = _spawn(command, environ, before)
+            pid = _spawn(command, environ, _Inherited(before, children is signal.SIG_IGN))
         except OSError:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             raise
@@ -142,7 +143,7 @@ class Job:
     def _continue_too(self) -> None:
         """We were brought back alone: so is the job.
 
-        One that was may be stopped anew by now and must stay so: its own status tells the two apart.
+        One that was may be stopped anew by now and must stay so: its own status tells that.
         """
         self._we_stopped = False
         if self._job_stopped and not signal.sigpending() & {signal.SIGCHLD}:
@@ -235,24 +236,71 @@ def _forget_pending() -> None:
         signal.sigwait(pending)
 
 
-def _spawn(
-    command: list[str], environ: Mapping[str, str], mask: frozenset[signal.Signals | int]
-) -> int:
-    """Like ``execvp``: along the PATH, and a text without ``#!`` goes to the shell."""
+@dataclass(frozen=True, slots=True)
+class _Inherited:
+    """What the job inherits although we had to change it for ourselves."""
+
+    mask: frozenset[signal.Signals | int]
+    children_ignored: bool
+
+    def restore(self) -> None:
+        for number in _IGNORED_BY_PYTHON:
+            signal.signal(number, signal.SIG_DFL)
+        if self.children_ignored:
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # one that waits is the job's by now
+        signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
+
+
+def _spawn(command: list[str], environ: Mapping[str, str], inherited: _Inherited) -> int:
+    """Like ``execvp``: along the PATH, and a text without ``#!`` goes to the shell.
+
+    By fork, while we have one thread: the ``posix_spawn`` of glibc leaves signals of its own (32,
+    33) ignored in the child, and so in all that it starts.
+    """
+    read, write = os.pipe()  # an exec that succeeds closes it
     try:
-        return os.posix_spawnp(
-            command[0], command, environ, setsigmask=mask, setsigdef=_IGNORED_BY_PYTHON
-        )
+        pid = os.fork()
+        if pid == 0:
+            _become(command, environ, inherited, write)
+    finally:
+        os.close(write)
+    with open(read, "rb") as told:
+        refused = told.read()
+    if refused:
+        os.waitpid(pid, 0)
+        raise OSError(int(refused), os.strerror(int(refused)))
+    return pid
+
+
+def _become(
+    command: list[str], environ: Mapping[str, str], inherited: _Inherited, tell: int
+) -> NoReturn:
+    """In the child: be the command, or tell the parent why not."""
+    fault = errno.ENOEXEC
+    try:
+        inherited.restore()
+        _execute(command, environ)
+    except OSError as refused:
+        fault = refused.errno or fault
+    finally:
+        os.write(tell, b"%d" % fault)
+        os._exit(127)
+
+
+def _execute(command: list[str], environ: Mapping[str, str]) -> NoReturn:
+    if not command[0]:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    try:
+        os.execvpe(command[0], command, environ)  # noqa: S606  # the user's command
     except OSError as fault:
         if fault.errno != errno.ENOEXEC:
             raise
     import shutil
 
     script = shutil.which(command[0]) or command[0]
-    return os.posix_spawn(
-        "/bin/sh", ["/bin/sh", script, *command[1:]], environ,
-        setsigmask=mask, setsigdef=_IGNORED_BY_PYTHON,
-    )  # fmt: skip
+    os.execve("/bin/sh", ["/bin/sh", script, *command[1:]], environ)  # noqa: S606
 
 
 def die_like(ended: Ended) -> None:
