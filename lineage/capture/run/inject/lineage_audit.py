@@ -17,7 +17,10 @@ _PSEUDO = ("/proc/", "/sys/", "/dev/")
 
 
 class _Log:
-    """The log, kept open; checked before a write, since a job may close or reuse descriptors."""
+    """The log, kept open (see ``shim/report.h``, ``open_log``); checked before a write.
+
+    A job may close or reuse descriptors.
+    """
 
     def __init__(self, path):
         self._path = path
