@@ -1,7 +1,7 @@
 """Gates: may this be done to that? Asked at the head of the ledger and now, and never revisited.
 
-``allow`` needs every rule to pass on complete evidence. A gate that meets truncation, a gap or an
-unresolved version cannot decide, and for the caller that means no.
+``allow`` needs the policy to pass on complete evidence, and that is not the policy's to say: a gate
+that meets truncation, a gap or an unresolved version cannot decide, which for the caller means no.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from lineage.model.canonical import FOREVER
 from lineage.model.changes import GateDecided
 from lineage.model.envelope import Actor
 from lineage.model.ids import ARTIFACT, class_of, parse_id, token_of
+from lineage.ownership.checks import Blocking, Finding, Outcome
 from lineage.ownership.claims import aliases_of
 from lineage.ownership.evidence import Evidence, collect
 from lineage.ownership.policy import Policy
-from lineage.ownership.rules import Blocking, Finding, Outcome
+from lineage.ownership.rules import on_complete_evidence
 from lineage.store.contract import Store, View
 
 __all__ = ["Decision", "Verdict", "decide", "latest_version"]
@@ -109,7 +110,7 @@ def decide(store: Store, subject: str, policy: Policy, *, now: int) -> Decision:
     if not token_of(subject):
         subject = latest_version(store, subject, view)
     evidence = collect(store, policy.action, subject, view, limit=policy.limit)
-    result = policy.check.check(evidence)
+    result = on_complete_evidence(policy.check).check(evidence)
     return Decision(_VERDICTS[result.outcome], result.findings, evidence, policy)
 
 

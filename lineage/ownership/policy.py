@@ -30,7 +30,8 @@ from typing_extensions import override
 
 from lineage.errors import PolicyError
 from lineage.model.canonical import canonical
-from lineage.ownership.rules import RULES, AllOf, AnyOf, Check
+from lineage.ownership.checks import AllOf, AnyOf, Check
+from lineage.ownership.rules import RULES
 
 __all__ = ["Policy", "default_policy", "parse_policy", "read_policy"]
 

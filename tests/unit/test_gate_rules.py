@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -31,12 +31,7 @@ from lineage.model.changes import (
 )
 from lineage.model.envelope import Actor
 from lineage.model.ids import artifact_id, delta_token, file_token, scope_id
-from lineage.ownership.evidence import Evidence
-from lineage.ownership.gate import Decision, Verdict, decide
-from lineage.ownership.policy import Policy, default_policy, parse_policy
-from lineage.ownership.precedence import Status
-from lineage.ownership.rules import (
-    RULES,
+from lineage.ownership.checks import (
     AllOf,
     AnyOf,
     Blocking,
@@ -45,6 +40,11 @@ from lineage.ownership.rules import (
     Rule,
     source_digest,
 )
+from lineage.ownership.evidence import Evidence
+from lineage.ownership.gate import Decision, Verdict, decide
+from lineage.ownership.policy import Policy, default_policy, parse_policy
+from lineage.ownership.precedence import Status
+from lineage.ownership.rules import RULES
 from lineage.record.interpret import interpret
 from lineage.record.recorder import Recorder
 from lineage.store.contract import View
@@ -320,6 +320,69 @@ def test_a_denial_weighs_more_than_a_doubt() -> None:
     decision = world.gate()
     assert decision.verdict is Verdict.DENY
     assert [one.outcome for one in decision.blocking] == ["fail", "fail", "undecided"]
+
+
+# --- no policy allows on half of the truth --------------------------------------------------------
+
+RUNS_ONLY = "version: 1\nactions: {deploy: [{rule: run-complete}]}"
+PASSED_BY = """version: 1
+actions: {deploy: {any: [{rule: run-complete}, {rule: evidence-complete, accept_gaps: [lost]}]}}"""
+CUT = RUNS_ONLY.replace("version: 1", "version: 1\nlimit: 2")
+
+
+def touched_by_a_gap() -> World:
+    world = owned()
+    world.record(GapRecorded(event_at=T0, gap_source="x", reason="lost", touches=[TABLE]))
+    return world
+
+
+def used_something_unresolved() -> World:
+    return World(finished(uses=[use(), use("/other", "file", "")])).own(TABLE, MODEL)
+
+
+def read_a_table_of_unknown_origin() -> World:
+    return unwatched()
+
+
+@pytest.mark.parametrize("policy", [RUNS_ONLY, PASSED_BY])
+@pytest.mark.parametrize(
+    "world", [touched_by_a_gap, used_something_unresolved, read_a_table_of_unknown_origin]
+)
+def test_no_policy_allows_on_incomplete_evidence(world: Callable[[], World], policy: str) -> None:
+    decision = world().gate(policy=policy)
+    assert decision.verdict is Verdict.UNDECIDED
+    assert {one.outcome for one in decision.blocking} == {Outcome.UNDECIDED}
+
+
+@pytest.mark.parametrize("policy", [CUT, PASSED_BY.replace("version: 1", "version: 1\nlimit: 2")])
+def test_no_policy_allows_on_a_walk_that_was_cut(policy: str) -> None:
+    decision = owned().gate(policy=policy)
+    assert (decision.verdict, decision.evidence.truncated) == (Verdict.UNDECIDED, True)
+
+
+@pytest.mark.parametrize("policy", [RUNS_ONLY, PASSED_BY])
+def test_any_policy_allows_on_complete_evidence(policy: str) -> None:
+    decision = owned().gate(policy=policy)
+    assert decision.verdict is Verdict.ALLOW
+    assert "evidence-complete@" in str(decision.as_dict()["reasons"]), "it was asked, and says so"
+
+
+@pytest.mark.parametrize(
+    "around",
+    ["{rule}", "{{all: [{{rule: run-complete}}, {rule}]}}",
+     "{{all: [{{all: [{rule}]}}, {{rule: run-complete}}]}}"],
+)  # fmt: skip
+def test_what_a_policy_lives_with_counts_where_every_allow_passes_it(around: str) -> None:
+    rule = around.format(rule="{rule: evidence-complete, accept_gaps: [lost]}")
+    policy = f"version: 1\nactions: {{deploy: {rule}}}"
+    assert touched_by_a_gap().gate(policy=policy).verdict is Verdict.ALLOW
+
+
+@pytest.mark.parametrize("policy", [RUNS_ONLY, "version: 1\nactions: {deploy: []}", ""])
+def test_a_denial_is_a_denial_whatever_is_missing(policy: str) -> None:
+    failed = finished("FAIL", gaps=[GapFacts(reason="static-child")])
+    decision = World(failed).gate(policy=policy)
+    assert decision.verdict is Verdict.DENY
 
 
 # --- subjects and times ---------------------------------------------------------------------------
