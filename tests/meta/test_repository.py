@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
-LOCKS = ("build", "runtime", "demo", "dev")
+LOCKS = ("build", "runtime", "team", "demo", "dev")
 MAX_FILE_BYTES = 1_000_000
 # Left out where git cannot tell what is tracked.
 UNTRACKED = {"__pycache__", "build", "dist", "node_modules"}
@@ -228,10 +228,12 @@ def test_no_requirement_file_is_without_a_check() -> None:
 
 
 def test_locks_agree() -> None:
-    runtime, demo, dev = (
-        {(pin.name, pin.version) for pin in pins(lock)} for lock in ("runtime", "demo", "dev")
+    runtime, team, demo, dev = (
+        {(pin.name, pin.version) for pin in pins(lock)}
+        for lock in ("runtime", "team", "demo", "dev")
     )
     assert runtime < demo < dev
+    assert runtime < team < dev
     versions = dict(dev)
     build = {pin.name: pin.version for pin in pins("build")}
     shared = build.keys() & versions.keys()
@@ -243,6 +245,7 @@ def test_locks_hold_what_the_package_asks_for() -> None:
     extras = project["optional-dependencies"]
     asked = {
         "runtime": project["dependencies"],
+        "team": project["dependencies"] + extras["neo4j"] + extras["kafka"],
         "demo": project["dependencies"] + extras["demo"],
         "dev": project["dependencies"] + extras["demo"] + extras["dev"],
     }
