@@ -12,31 +12,27 @@
           - rule: run-complete
 
 What is not understood is refused (``PolicyError``), never skipped: a rule with a misspelt name must
-not be a rule less. Nothing in a file is code.
+not be a rule less. Nothing in a file is code. Of YAML, only the plain (:mod:`.policy_yaml`).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import yaml
-from typing_extensions import override
-
 from lineage.errors import PolicyError
 from lineage.model.canonical import canonical
 from lineage.ownership.checks import AllOf, AnyOf, Check
+from lineage.ownership.policy_yaml import MAX_BYTES, load
 from lineage.ownership.rules import RULES
 
 __all__ = ["Policy", "default_policy", "parse_policy", "read_policy"]
 
 _LIMIT = 20_000
-_MAX_BYTES = 1 << 20
 _MAX_DEPTH = 20
 _COMBINATIONS: dict[str, type[AllOf | AnyOf]] = {"all": AllOf, "any": AnyOf}
 
@@ -66,7 +62,7 @@ def read_policy(path: Path, action: str) -> Policy:
     """The policy in a file for an action. Raises ``PolicyError``."""
     try:
         with path.open("rb") as file:
-            text = file.read(_MAX_BYTES + 1)
+            text = file.read(MAX_BYTES + 1)
     except OSError as fault:
         raise PolicyError(f"the policy {path} cannot be read: {fault.strerror}") from fault
     return parse_policy(text, action, name=path.name)
@@ -78,10 +74,11 @@ def parse_policy(text: bytes, action: str, *, name: str = "policy") -> Policy:
     An empty text, and an action with no rules, are policies that deny. Raises ``PolicyError`` for
     what is not understood, and for an action that the policy does not name.
     """
-    whole = _mapping(_load(text), name, {"version", "limit", "actions"})
-    if whole and whole.get("version") != 1:
+    whole = _mapping(load(text), name, {"version", "limit", "actions"})
+    version = whole.get("version")
+    if whole and (version != 1 or type(version) is not int):
         raise PolicyError(
-            f"{name}: version {whole.get('version')!r} is not known", hint="write `version: 1`"
+            f"{name}: version {version!r:.100} is not known", hint="write `version: 1`"
         )
     limit = whole.get("limit", _LIMIT)
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
@@ -90,9 +87,11 @@ def parse_policy(text: bytes, action: str, *, name: str = "policy") -> Policy:
     if actions and action not in actions:
         raise PolicyError(
             f"{name}: no action is called {action!r:.100}",
-            hint=f"it knows {', '.join(map(str, actions))}",
+            hint=f"it knows {', '.join(actions)}",
         )
-    check = _action(actions.get(action), f"{name}: {action}")
+    # All of the file has to be understood: a fault in another action is a fault in the file.
+    checks = {each: _action(value, f"{name}: {each}") for each, value in actions.items()}
+    check = checks.get(action, AllOf(()))
     used = {"action": action, "rules": actions.get(action), "limit": limit, "version": 1}
     return Policy(action, check, limit, name, hashlib.sha256(_bytes(used, name)).hexdigest())
 
@@ -115,7 +114,7 @@ def _check(value: Any, where: str, depth: int) -> Check:
     words = [word for word in _COMBINATIONS if word in part]
     if len(words) != 1 or len(part) != 1:
         raise PolicyError(
-            f"{where}: neither a rule nor one of `all` and `any`: {sorted(map(str, part))}",
+            f"{where}: neither a rule nor one of `all` and `any`: {sorted(part)}",
             hint="write `- rule: NAME` with its parameters beside it, or `all:` and a list",
         )
     parts = part[words[0]]
@@ -134,7 +133,7 @@ def _rule(part: dict[str, Any], where: str) -> Check:
         )
     known = {field.name for field in dataclasses.fields(rule)}  # type: ignore[arg-type]  # each is
     given = {key: value for key, value in part.items() if key != "rule"}
-    if unknown := sorted(map(str, given.keys() - known)):
+    if unknown := sorted(given.keys() - known):
         raise PolicyError(
             f"{where}: {rule.id} has no parameter {', '.join(unknown)}",
             hint=f"it has {', '.join(sorted(known)) or 'none'}",
@@ -148,49 +147,12 @@ def _rule(part: dict[str, Any], where: str) -> Check:
     return rule(**{key: tuple(value) for key, value in given.items()})
 
 
-# --- YAML -----------------------------------------------------------------------------------------
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that is said twice: YAML would keep the last, and rules would vanish."""
-
-    @override
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [key.value for key, _ in node.value]
-        twice = {str(key) for key in keys if keys.count(key) > 1}
-        if twice:
-            raise PolicyError(f"said twice in one place: {', '.join(sorted(twice))}")
-        return super().construct_mapping(node, deep)
-
-
-def _load(text: bytes) -> Any:
-    if len(text) > _MAX_BYTES:
-        raise PolicyError(f"a policy of more than {_MAX_BYTES} bytes")
-    try:
-        _plain(yaml.parse(text, _Loader))
-        return yaml.load(text, _Loader)  # noqa: S506  # a safe loader
-    except (yaml.YAMLError, ValueError) as fault:
-        raise PolicyError(f"not YAML: {' '.join(str(fault).split())[:300]}") from fault
-
-
-def _plain(events: Iterable[yaml.Event]) -> None:
-    """Refuse what a small file could blow up with: aliases and depth. A policy needs neither."""
-    depth = 0
-    for event in events:
-        if isinstance(event, yaml.AliasEvent):
-            raise PolicyError("a policy with YAML aliases", hint="write it out")
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > 3 * _MAX_DEPTH:
-            raise PolicyError(f"a policy nested deeper than {3 * _MAX_DEPTH} levels")
-
-
 def _mapping(value: Any, where: str, known: set[str] | None) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
         raise PolicyError(f"{where}: not a mapping but {type(value).__name__}")
-    if known is not None and (unknown := sorted(map(str, value.keys() - known))):
+    if known is not None and (unknown := sorted(value.keys() - known)):
         raise PolicyError(
             f"{where}: not understood: {', '.join(unknown)}",
             hint=f"it may say {', '.join(sorted(known))}",

@@ -518,12 +518,30 @@ def test_an_empty_policy_denies_what_the_default_allows(text: str) -> None:
         ("version: 1\nlimit: yes\nactions: {deploy: []}", "limit"),
         ("version: 1\nrules: []\nactions: {deploy: []}", "rules"),
         ("version: 1\nactions: {deploy: []}\nactions: {deploy: []}", "twice"),
-        ("version: 1\na: &a [1]\nb: *a", "alias"),
+        ("version: 1\nactions: {deploy: [], 'deploy': []}", "twice"),
+        ("version: 1\nactions: {deploy: [{rule: run-complete, rule: run-complete}]}", "twice"),
+        ("version: 1\na: &a [1]\nb: *a", "anchor"),
+        ("version: 1\nactions: *a", "alias"),
+        ("version: 1\nactions: &a {deploy: []}", "anchor"),
+        ("version: 1\nactions: {deploy: [{<<: {rule: run-complete}}]}", "merge key"),
+        ("version: 1\nactions: {deploy: [{rule: run-complete, <<: {rule: x}}]}", "merge key"),
+        ("<<: {version: 1}\nactions: {deploy: []}", "merge key"),
+        ("version: 1\nactions: {<<: [{deploy: []}, {deploy: []}]}", "merge key"),
+        ("version: 1\nactions: {deploy: !!map {all: []}}", "tag"),
+        ("version: 1\nactions: {deploy: [{rule: ! run-complete}]}", "tag"),
+        ("version: 1\nactions: {deploy: [], yes: []}", "no text"),
+        ("version: 1\nactions: {deploy: [], 1: []}", "no text"),
+        ("version: 1\nactions: {deploy: [], [a]: []}", "no text"),
+        ("version: 1\nactions: {deploy: [], ~: []}", "no text"),
+        ("version: 1\nactions: {deploy: [{rule: run-complete}], publish: [{rule: x}]}", "no rule"),
+        ("version: 1\nactions: {deploy: []}\n---\nversion: 1", "not YAML"),
+        ("version: yes\nactions: {deploy: []}", "version"),
+        ("version: 1.0\nactions: {deploy: []}", "version"),
         ("- rule: run-complete", "not a mapping"),
         ("{", "not YAML"),
         ("[" * 5_000, "deeper"),
         ("\x00", "not YAML"),
-        ("!!python/object/apply:os.system ['true']", "not YAML"),
+        ("!!python/object/apply:os.system ['true']", "tag"),
         ("a" * ((1 << 20) + 1), "bytes"),
     ],
 )  # fmt: skip
@@ -531,6 +549,13 @@ def test_a_policy_that_is_not_understood_is_refused(text: str, says: str) -> Non
     with pytest.raises(PolicyError) as refused:
         parse_policy(text.encode(), "deploy")
     assert says in f"{refused.value.message} {refused.value.hint}"
+    assert refused.value.code == "bad-policy"
+
+
+def test_a_policy_that_would_blow_up_is_refused_before_it_does() -> None:
+    laughs = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
+    with pytest.raises(PolicyError, match=r"anchor \(line 1\)"):
+        parse_policy(f"a0: &a0 [lol]\n{laughs}".encode(), "deploy")
 
 
 def test_deep_nesting_is_refused() -> None:
