@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from lineage.model.claims import (
-    LAST_WALKED,
     Claims,
     EdgeType,
     EntryRef,
@@ -188,11 +187,6 @@ def is_open_use(claim: Occurrence) -> bool:
 def is_alias(key: StateKey) -> bool:
     """Whether a state makes two things one: only ids without a version have aliases."""
     return key[1] is StateType.SAME_AS and not token_of(key[0]) and not token_of(key[2])
-
-
-def is_walked(edge: Edge) -> bool:
-    """Whether lineage follows an edge."""
-    return edge.type <= LAST_WALKED
 
 
 def _least(times: dict[str, int], key: str, at: int) -> None:

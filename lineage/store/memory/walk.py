@@ -1,143 +1,13 @@
-"""The definition of a walk: reachability over states of nodes.
-
-A table version is reached in one of two roles. *As read* it expands to the commits whose files live
-at it; *as a commit* only to its job and to what it rewrote. A run reached through a commit of a
-table does not walk its own read of that table, where the removed files are known. Whatever can be
-reached from a version as a commit can be reached from it as read.
-"""
+"""A walk over everything that a graph shows."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Sequence
 
-from lineage.model.claims import EdgeType, Method, TableCommit
 from lineage.model.ids import ARTIFACT, artifact_of, class_of, token_of
-from lineage.store.contract import Direction, Edge, History, Walk
-from lineage.store.memory.graph import Graph, is_walked
-
-
-class Role(Enum):
-    """How a node was reached."""
-
-    READ = "read"
-    COMMIT = "commit"
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """A node as it was reached; ``via`` is the table whose commit led to a run, or empty."""
-
-    node: str
-    role: Role = Role.READ
-    via: str = ""
-
-
-Steps = Mapping[State, Sequence[tuple[State, Edge]]]
-
-
-@dataclass(slots=True)
-class TableLog:
-    """The commits of one table's log that are visible, with what they added and removed."""
-
-    commits: dict[int, TableCommit]
-
-    def known_to(self, number: int) -> bool:
-        """Whether all commits from 0 to ``number`` are recorded with their files."""
-        return all(n in self.commits and self.commits[n].files_known for n in range(number + 1))
-
-    def read(self, number: int) -> set[int]:
-        """Commits that what was read at ``number`` comes from: the adders of its live files.
-
-        A file that was removed and restored comes from its first adder and its restorer.
-        """
-        adders: dict[str, set[int]] = defaultdict(set)
-        live: set[str] = set()
-        for n in range(number + 1):
-            live -= set(self.commits[n].removed)
-            for path in self.commits[n].added:
-                live.add(path)
-                adders[path].add(n)
-        found = {n for path in live for n in adders[path]}
-        return found | self.rewritten(number) if number in found else found
-
-    def rewritten(self, number: int) -> set[int]:
-        """Earlier commits that had added what commit ``number`` removed, and carried on."""
-        if not self.commits[number].carries:
-            return set()
-        removed = set(self.commits[number].removed)
-        return {n for n in range(number) if removed & set(self.commits[n].added)}
-
-
-class Walker:
-    """The steps of the state graph at one valid time, towards sources."""
-
-    def __init__(self, graph: Graph, as_of: int, history: History) -> None:
-        self.history = history
-        self.edges: dict[str, list[Edge]] = defaultdict(list)
-        for edge in graph.edges_at(as_of):
-            if is_walked(edge) and not (history is History.NONE and edge.type is EdgeType.CARRIES):
-                self.edges[edge.down].append(edge)
-        self.logs: dict[tuple[str, str], TableLog] = {}
-        self.commit_of: dict[str, TableCommit] = {}
-        for _, commit in graph.commits:
-            if commit.at <= as_of:
-                log = self.logs.setdefault((commit.table, commit.log), TableLog({}))
-                merged = _merged(log.commits.get(commit.number), commit)
-                log.commits[commit.number] = self.commit_of[commit.version] = merged
-
-    def pruned(self, node: str) -> TableLog | None:
-        """The log of a version that is walked by its files, or None: then its chain is walked."""
-        commit = self.commit_of.get(node)
-        if commit is None or self.history is not History.CONTRIBUTING:
-            return None
-        log = self.logs[commit.table, commit.log]
-        return log if log.known_to(commit.number) else None
-
-    def steps(self, state: State) -> Iterable[tuple[State, Edge]]:
-        """The states directly up of a state, each with the edge that leads there."""
-        log = self.pruned(state.node)
-        for edge in self.edges.get(state.node, ()):
-            if edge.type is EdgeType.SAME_AS:
-                yield State(edge.up, state.role, state.via), edge
-            elif edge.type is EdgeType.GENERATED:
-                yield State(edge.up, via=artifact_of(state.node) if log else ""), edge
-            elif edge.type is EdgeType.USED:
-                if not state.via or artifact_of(edge.up) != state.via:
-                    yield State(edge.up), edge
-            elif edge.type is not EdgeType.CARRIES or log is None:
-                yield State(edge.up), edge
-        if log is not None:
-            commit = self.commit_of[state.node]
-            reached = log.read if state.role is Role.READ else log.rewritten
-            for number in sorted(reached(commit.number) - {commit.number}):
-                up = log.commits[number].version
-                edge = Edge(EdgeType.CARRIES, up, state.node, commit.at, Method.OBSERVED)
-                yield State(up, Role.COMMIT), edge
-
-    def closure(self, starts: Iterable[State]) -> dict[State, list[tuple[State, Edge]]]:
-        """The steps of every state reachable from ``starts``."""
-        steps: dict[State, list[tuple[State, Edge]]] = {}
-        todo = list(starts)
-        while todo:
-            state = todo.pop()
-            if state not in steps:
-                steps[state] = list(self.steps(state))
-                todo += [above for above, _ in steps[state]]
-        return steps
-
-
-def _merged(had: TableCommit | None, commit: TableCommit) -> TableCommit:
-    """One commit told by several entries: its files are those that any of them names."""
-    if had is None:
-        return commit
-    return TableCommit(
-        commit.table, commit.version, commit.number, commit.log, min(had.at, commit.at),
-        tuple(sorted({*had.added, *commit.added})), tuple(sorted({*had.removed, *commit.removed})),
-        had.files_known or commit.files_known, had.carries or commit.carries,
-    )  # fmt: skip
+from lineage.store.contract import Direction, History, Walk
+from lineage.store.memory.graph import Graph
+from lineage.store.walking import Walker, walk_among
 
 
 def walk(
@@ -151,18 +21,10 @@ def walk(
     limit: int | None,
 ) -> Walk:
     """Breadth-first over the state graph; see the contract."""
-    walker = Walker(graph, as_of, history)
+    commits = [commit for _, commit in graph.commits if commit.at <= as_of]
+    walker = Walker(graph.edges_at(as_of), commits, history)
     members = _members(graph, starts, as_of)
-    if direction is Direction.UPSTREAM:
-        first = [State(member) for member in members]
-        return _breadth_first(first, walker.closure(first), depth, limit)
-    every = walker.closure(State(node) for node in graph.first_seq)
-    below: dict[State, list[tuple[State, Edge]]] = defaultdict(list)
-    for state, steps in every.items():
-        for above, edge in steps:
-            below[above].append((state, edge))
-    first = [state for state in every if state.node in members]
-    return _breadth_first(first, below, depth, limit)
+    return walk_among(walker, members, direction, graph.first_seq, depth=depth, limit=limit)
 
 
 def _members(graph: Graph, starts: Sequence[str], as_of: int) -> set[str]:
@@ -174,39 +36,3 @@ def _members(graph: Graph, starts: Sequence[str], as_of: int) -> set[str]:
         ):
             members.add(version.id)
     return members
-
-
-def _breadth_first(
-    first: Sequence[State], steps: Steps, depth: int | None, limit: int | None
-) -> Walk:
-    """Level by level; a node counts when it is reached as a start would be (as read, by itself).
-
-    Upstream every state's node counts; downstream a state that is none of those has a twin that is.
-    """
-    depths: dict[str, int] = {}
-    edges: dict[tuple[EdgeType, str, str], Edge] = {}
-    level, seen, at, truncated = list(first), set(first), 0, False
-    while level:
-        new = sorted({state.node for state in level} - depths.keys())
-        if limit is not None and len(depths) + len(new) > limit:
-            new, truncated = new[: max(limit - len(depths), 0)], True
-        depths.update(dict.fromkeys(new, at))
-        if truncated or (depth is not None and at >= depth):
-            truncated = truncated or any(
-                above not in seen for state in level for above, _ in steps.get(state, ())
-            )
-            break
-        following: dict[State, None] = {}
-        for state in level:
-            for above, edge in steps.get(state, ()):
-                edges[edge.type, edge.up, edge.down] = edge
-                if above not in seen:
-                    following[above] = None
-        seen.update(following)
-        level, at = list(following), at + 1
-    kept = [e for e in edges.values() if e.up in depths and e.down in depths]
-    return Walk(
-        sorted(depths.items(), key=lambda item: (item[1], item[0])),
-        sorted(kept, key=lambda e: (e.type, e.up, e.down)),
-        truncated,
-    )
