@@ -194,7 +194,7 @@ def _watch(prepared: _Prepared, *, deliver: bool) -> Watch:
             variables=settings.variables,
             hash_limit=settings.hash_limit,
             gaps=tuple(prepared.gaps),
-            prepare=lambda: _prepare_the_end(settings, to_store=deliver and not settings.url),
+            prepare=lambda: _prepare_the_end(settings, deliver=deliver),
         ),
     )
 
@@ -207,11 +207,13 @@ def _person(settings: Settings) -> tuple[str, str]:
     return local_actor(settings).id, getpass.getuser()
 
 
-def _prepare_the_end(settings: Settings, *, to_store: bool) -> None:
+def _prepare_the_end(settings: Settings, *, deliver: bool) -> None:
     """While the job runs: what takes a moment to load, and what dead wrappers left."""
     import lineage.capture.run.tablefacts
 
-    if to_store:
+    if deliver and settings.url:
+        import lineage.capture.service
+    elif deliver:
         import lineage.store.sqlite
         import lineage.wiring  # noqa: F401
     for log in (settings.home / "runs").glob("*/log"):
@@ -230,6 +232,8 @@ def _deliver(settings: Settings, tell: _Teller) -> Delivered | None:
         return None
     if delivered.fault is not None:
         tell.warn(f"what was captured waits in the spool: {delivered.fault.message}")
+    for digest, why in delivered.blobs.missing.items():
+        tell.warn(f"delivered without the blob {digest[:12]}: {why}")
     return delivered
 
 

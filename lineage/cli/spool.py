@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lineage.capture.deliver import Delivered, HttpSink, Sink, deliver
+from lineage.capture.deliver import Delivered, Sink, deliver
 from lineage.capture.spool import Item, Spool
 from lineage.settings import Settings, load_settings
 
@@ -57,6 +57,8 @@ def deliver_command(*, as_json: bool) -> None:
 
     def human() -> None:
         click.echo(f"{result.items} delivered, {result.refused} refused, {result.damaged} damaged")
+        for digest, why in result.blobs.missing.items():
+            click.echo(f"without the blob {digest}: {why}")
 
     if result.fault is not None:
         raise result.fault
@@ -69,11 +71,19 @@ def deliver_all(settings: Settings) -> Delivered:
     if not waiting.pending():
         return Delivered()
     if settings.url:
-        return deliver(waiting, HttpSink(settings.url, token=settings.token))
+        return _deliver_to_service(waiting, settings)
     from lineage.wiring import open_workspace
 
     with open_workspace(settings) as opened:
         return deliver(waiting, store_sink(opened.recorder, opened.actor))
+
+
+def _deliver_to_service(waiting: Spool, settings: Settings) -> Delivered:
+    from lineage.capture.service import HttpSink, Service, Upload
+    from lineage.store.blobs import DirectoryBlobs
+
+    service = Service(settings.url, token=settings.token)
+    return deliver(waiting, HttpSink(service), Upload(service, DirectoryBlobs(settings.blobs)))
 
 
 def store_sink(recorder: Recorder, actor: Actor) -> Sink:

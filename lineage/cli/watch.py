@@ -12,12 +12,13 @@ from typing import Any
 
 import click
 
-from lineage.capture.deliver import HttpSink, Sink
+from lineage.capture.deliver import Sink
 from lineage.capture.delta.follow import Follower, Step
 from lineage.capture.delta.log import event_id_of_commit, source_of
 from lineage.capture.delta.position import CursorFile, Position
 from lineage.capture.delta.storage import LocalLog, local_path, table_ref
 from lineage.capture.delta.tail import DeltaTail
+from lineage.capture.service import HttpSink, Service
 from lineage.capture.spool import Item, Spool
 from lineage.cli.context import emit, json_option, show_error, workspace
 from lineage.cli.progress import progress
@@ -260,7 +261,7 @@ class _Target:
 @contextmanager
 def _target(settings: Settings) -> Iterator[_Target]:
     if settings.url:
-        sink = HttpSink(settings.url, token=settings.token)
+        sink = HttpSink(Service(settings.url, token=settings.token))
         yield _Target(settings.url, sink, lambda _source, _event_id: False, asked=False)
         return
     with workspace(settings=settings) as opened:

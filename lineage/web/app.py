@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import anyio.to_thread
 from fastapi import FastAPI
 
-from lineage.web import asking, health, home, taking
+from lineage.web import asking, health, home, keeping, taking
 from lineage.web.logs import RequestLog
 from lineage.web.replies import HANDLERS, Unexpected
 from lineage.web.security import Guard, SecurityHeaders
@@ -44,6 +44,6 @@ def create_app(workspace: Workspace) -> FastAPI:
     app.add_middleware(Guard, settings=workspace.settings, local=workspace.actor)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestLog, metrics=service.metrics)
-    for router in (home.router, taking.router, asking.router, health.router):
+    for router in (home.router, taking.router, keeping.router, asking.router, health.router):
         app.include_router(router)
     return app

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from lineage.errors import MalformedError, RefusedError, TooLargeError
 
-__all__ = ["read_json_body"]
+__all__ = ["read_body", "read_json_body"]
 
 _GZIP = 16 + zlib.MAX_WBITS
 _DRAINED = 256 << 20
@@ -18,12 +18,17 @@ sees a broken connection; one that may finish sees the error."""
 
 
 async def read_json_body(request: Request, limit: int) -> bytes:
-    """The body of a request that says it is JSON, decompressed: at most ``limit`` bytes.
+    """The body of a request that says it is JSON. Raises as :func:`read_body`."""
+    _check_type(request)
+    return await read_body(request, limit)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body of a request, decompressed: at most ``limit`` bytes.
 
     Never holds more than that. Raises ``RefusedError`` (``wrong-content-type``),
     ``TooLargeError``, ``MalformedError`` for what is no gzip stream.
     """
-    _check_type(request)
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding in ("gzip", "x-gzip"):
         sink: _Plain | _Gunzip = _Gunzip(limit)
@@ -127,5 +132,5 @@ class _Gunzip:
 def _too_large(limit: int) -> TooLargeError:
     return TooLargeError(
         f"a body of more than {limit:,} bytes",
-        hint="send fewer events at a time, or raise LINEAGE_MAX_BODY",
+        hint="send less at a time, or raise LINEAGE_MAX_BODY where the service runs",
     )

@@ -32,6 +32,8 @@ people and programs ask it over GraphQL, and producers send it events.</p>
 <dd>OpenLineage events: one, or an array.</dd>
 <dt><code>POST /api/v1/changes</code></dt>
 <dd>Changes from this product's own hooks.</dd>
+<dt><code>PUT /api/v1/blobs/sha256/DIGEST</code></dt>
+<dd>Contents that those changes refer to.</dd>
 <dt><code><a href="/readyz">/readyz</a></code>, <code><a href="/healthz">/healthz</a></code>,
 <code><a href="/metrics">/metrics</a></code></dt>
 <dd>For whoever runs it.</dd>

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from lineage.capture.deliver import HttpSink, deliver
+from lineage.capture.deliver import deliver
+from lineage.capture.service import HttpSink, Service
 from lineage.capture.spool import DAMAGED, REFUSED, Item, Spool
 from lineage.errors import DeliveryError, InputError, SpoolError
 
@@ -206,7 +207,7 @@ def service() -> Any:
 def test_a_service_gets_changes_with_their_event_ids(tmp_path: Path, service: _Service) -> None:
     spool = Spool(tmp_path)
     spool.put([item(7)])
-    assert deliver(spool, HttpSink(service.url + "/", token="t0ken")).items == 1
+    assert deliver(spool, HttpSink(Service(service.url + "/", token="t0ken"))).items == 1
     path, authorization, body = service.requests[0]
     assert path == "/api/v1/changes"
     assert authorization == "Bearer t0ken"
@@ -224,7 +225,7 @@ def test_a_service_that_answers_otherwise_leaves_the_spool(
     service.status = status
     spool = Spool(tmp_path)
     spool.put([item(7)])
-    result = deliver(spool, HttpSink(service.url, token="t0ken"))
+    result = deliver(spool, HttpSink(Service(service.url, token="t0ken")))
     assert (result.items, result.waiting) == (0, 1)
     assert result.fault is not None
     assert "t0ken" not in json.dumps(result.as_dict())
@@ -236,7 +237,7 @@ def test_a_service_that_refuses_the_content_is_not_asked_again(
     service.status = 422
     spool = Spool(tmp_path)
     spool.put([item(7)])
-    assert deliver(spool, HttpSink(service.url)).refused == 1
+    assert deliver(spool, HttpSink(Service(service.url))).refused == 1
     assert spool.pending() == []
 
 
@@ -246,7 +247,7 @@ def test_what_a_service_refuses_among_others_is_set_aside(
     service.statuses = [207, 201, 422, 201]
     spool = Spool(tmp_path)
     spool.put([item(0), item(1), item(2)])
-    result = deliver(spool, HttpSink(service.url))
+    result = deliver(spool, HttpSink(Service(service.url)))
     assert (result.items, result.refused, spool.pending()) == (2, 1, [])
     sent = [[c["event_id"] for c in body["changes"]] for _, _, body in service.requests]
     assert sent == [
@@ -258,6 +259,6 @@ def test_what_a_service_refuses_among_others_is_set_aside(
 def test_nobody_listening_leaves_the_spool(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     spool.put([item(7)])
-    result = deliver(spool, HttpSink("http://127.0.0.1:1"))
+    result = deliver(spool, HttpSink(Service("http://127.0.0.1:1")))
     assert isinstance(result.fault, DeliveryError)
     assert len(spool.pending()) == 1
