@@ -18,10 +18,12 @@ import pytest
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="uses /proc")
 
-CHANGING = ("Pid", "Tgid", "PPid", "NS", "Vm", "Rss", "Huge", "voluntary", "nonvoluntary", "FDSize")
-"""Beginnings of lines of /proc/self/status that any two processes differ in, and room for one
-
-descriptor: the one of our log, which stands high (``inject/shim/report.h``)."""
+CHANGING = (
+    "Pid", "Tgid", "PPid", "NS", "Vm", "Rss", "Huge", "voluntary", "nonvoluntary", "SigQ", "FDSize",
+)  # fmt: skip
+"""Beginnings of lines of /proc/self/status that any two processes differ in (``SigQ`` counts the
+signals of a user), and the room for descriptors: that of our log stands high
+(``inject/shim/report.h``)."""
 
 REPORT = """
 import json, os, resource, sys
