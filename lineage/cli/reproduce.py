@@ -19,7 +19,7 @@ from lineage.cli.reproducing import (
     verdict_line,
 )
 from lineage.model.changes import ReproductionFinished
-from lineage.reproduce.isolation import MODES
+from lineage.reproduce.isolation import MODES, Ended
 from lineage.reproduce.rerun import Options, Reproduction
 from lineage.reproduce.rerun import reproduce as run_again
 from lineage.reproduce.verdict import Verdict
@@ -120,7 +120,8 @@ def _as_dict(done: Reproduction, *, verbose: bool) -> dict[str, Any]:
     }
     if done.ended is not None:
         plain |= {
-            "isolation": done.ended.isolation, "exit_code": done.ended.exit_code,
+            "isolation": done.ended.isolation, "shared_inodes": list(done.ended.shared),
+            "exit_code": done.ended.exit_code,
             "signal": done.ended.signal, "seconds": round(done.ended.took, 3),
             "sandbox_seconds": round(done.ended.setup, 4),
         }  # fmt: skip
@@ -149,9 +150,15 @@ def _print(done: Reproduction, *, verbose: bool) -> None:
         for line in [*lines, *([output.detail] if output.detail else [])]:
             click.echo(f"  {'':13}   {line}")
     if done.ended is not None:
-        click.echo(f"  isolation: {done.ended.isolation}, {done.ended.took:.2f} s")
+        _print_isolation(done.ended)
     if done.preflight.verdict != "REPRODUCIBLE":
         click.echo(f"  pre-flight: {done.preflight.verdict}")
         print_findings(done.preflight)
     if done.scratch is not None:
         click.echo(f"  kept in {done.scratch}")
+
+
+def _print_isolation(ended: Ended) -> None:
+    click.echo(f"  isolation: {ended.isolation}, {ended.took:.2f} s")
+    for path in ended.shared:
+        click.echo(f"  {'':13}   read-only, but with its real pipes and locks: {path}")

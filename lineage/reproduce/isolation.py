@@ -33,6 +33,8 @@ _BOOT = (
     "\nmain()"
 )
 _MODULES = {NAMESPACES: "main", IN_PROCESS: "landlock"}
+_MORE = {"landlock": "landlock", "shared": "shared-inodes"}
+"""What a sandbox tells of itself that its name has to say."""
 _PATIENCE = 10.0
 """Seconds that a sandbox gets to save what it holds in memory after it was told to stop."""
 
@@ -47,6 +49,8 @@ class Ended:
     timed_out: bool = False
     not_started: str = ""
     in_memory: bool = False
+    shared: tuple[str, ...] = ()
+    """Where it saw real inodes, read-only, since no overlay could stand there; the first ones."""
     setup: float = 0.0
     took: float = 0.0
 
@@ -187,12 +191,13 @@ def _ended(
         raise _refused(told, probed=probed)
     code = told.get("ended", returned if mode == IN_PROCESS else -signal.SIGKILL)
     return Ended(
-        isolation=f"{mode}+landlock" if told.get("landlock") else mode,
+        isolation="+".join([mode, *(word for fact, word in _MORE.items() if told.get(fact))]),
         exit_code=code if code >= 0 else None,
         signal=-code if code < 0 else None,
         timed_out=timed_out,
         not_started=told.get("not_started", ""),
         in_memory=bool(told.get("memory")),
+        shared=tuple(told.get("shared", ())),
         setup=told.get("ready", 0.0),
         took=took,
     )

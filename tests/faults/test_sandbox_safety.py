@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -370,6 +371,16 @@ def test_the_network_is_there_when_it_was_allowed(world: World) -> None:
     assert visitors
 
 
+def test_a_server_of_this_machine_is_there_when_the_network_was_allowed(world: World) -> None:
+    server, visitors = listen(socket.AF_UNIX, str(world.root / "server"))
+    world.network = True
+    with server:
+        ended, said = world.run(f"socket.socket({int(socket.AF_UNIX)}).connect"
+                                f"({server.getsockname()!r})")  # fmt: skip
+    assert ended.ok, said
+    assert visitors
+
+
 def test_a_job_can_talk_to_itself(world: World) -> None:
     ended, said = world.run("""
         server = socket.create_server(("127.0.0.1", 0))
@@ -564,44 +575,175 @@ def test_mounts_below_and_scratch_on_an_overlay_are_no_obstacle(tmp_path: Path) 
     assert said[:1] == ["True True rows model kept ['data', 'notes'] real"], done
 
 
-def test_pipes_sockets_and_locks_below_an_overlay_are_its_own(tmp_path: Path) -> None:
-    """A read-only mount lets a job use these; an overlay has inodes of its own."""
+@pytest.fixture(params=["where it writes", "where it only reads"])
+def meeting(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[World, Path]:
+    """A real folder where a job and others could meet."""
     for name in ("work/.lineage/again", "work/table", "pins/table", "home/.aws"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "home/.netrc").touch()
     world = World(tmp_path)
-    fifo, late, model, began, ready = (
-        world.work / "fifo", world.work / "late", world.work / "model.bin",
-        world.root / "began", world.root / "ready",
-    )  # fmt: skip
-    model.write_bytes(b"the real model")
-    for pipe in (fifo, began, ready):
-        os.mkfifo(pipe)
-    server = socket.socket(socket.AF_UNIX)
+    place = (world.work if request.param == "where it writes" else world.root) / "meeting"
+    place.mkdir()
+    return world, place
+
+
+def test_a_server_that_begins_to_listen_later_is_not_reached(meeting: tuple[World, Path]) -> None:
+    world, place = meeting
+    began = world.root / "stdout"
 
     def serve() -> None:
-        began.read_bytes()  # the sandbox is built: what listens from now on was not covered
-        server.bind(str(late))
+        until(lambda: began.exists() and "began" in began.read_text())
+        server.bind(str(place / "late"))
         server.listen()
-        ready.write_bytes(b"x")
 
-    thread = threading.Thread(target=serve, daemon=True)
-    thread.start()
-    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-    with server, model.open("rb") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with socket.socket(socket.AF_UNIX) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        ended, said = world.run(f"""
+            import time
+            print("began", flush=True)
+            while not os.listdir({str(place)!r}):
+                time.sleep(0.01)
+            time.sleep(0.1)  # from its name to listening
+            assert refused(socket.socket(socket.AF_UNIX).connect, {str(place / "late")!r})
+        """)
+        thread.join()
+        assert ended.ok, said
+        assert said.split() == ["began", "refused", "ECONNREFUSED"]
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(place / "late"))  # it was there to be reached
+
+
+def test_a_pipe_that_somebody_reads_is_not_written_to(meeting: tuple[World, Path]) -> None:
+    world, place = meeting
+    os.mkfifo(place / "pipe")
+    reader = os.open(place / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write = f"os.open, {str(place / 'pipe')!r}, os.O_WRONLY | os.O_NONBLOCK"
+    ended, said = world.run(f"assert refused({write})")
+    os.close(reader)
+    assert (ended.isolation, said.split()) == (NAMESPACES, ["refused", "ENXIO"])
+
+
+@pytest.mark.parametrize("lock", ["flock", "lockf"])
+def test_a_lock_of_a_job_is_its_own(lock: str, meeting: tuple[World, Path]) -> None:
+    world, place = meeting
+    (place / "table").write_text("rows")
+    with (place / "table").open("r+") as held:
+        getattr(fcntl, lock)(held, fcntl.LOCK_EX)
         ended, said = world.run(f"""
             import fcntl
-            with open({str(began)!r}, "wb") as real:  # below no overlay: it is heard outside
-                real.write(b"x")
-            pathlib.Path({str(ready)!r}).read_bytes()
-            assert os.path.exists({str(late)!r})
-            client = socket.socket(socket.AF_UNIX)
-            assert refused(client.connect, {str(late)!r})
-            assert refused(os.open, {str(fifo)!r}, os.O_WRONLY | os.O_NONBLOCK)
-            with open({str(model)!r}, "rb") as mine:
-                fcntl.flock(mine, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.{lock}(open({str(place / "table")!r}), fcntl.LOCK_SH | fcntl.LOCK_NB)
         """)
-    os.close(reader)
     assert ended.ok, said
-    assert said.split() == ["refused", "ECONNREFUSED", "refused", "ENXIO"]
+
+
+def test_what_a_job_only_reads_looks_as_it_is(world: World) -> None:
+    """Contents, kinds, modes and times are the real ones; links of one file are one file."""
+    os.link(world.root / "outside", world.root / "link")
+    look = """
+        import mmap, pickle
+        def look(path):
+            seen = os.stat(path)
+            if not stat.S_ISREG(seen.st_mode):
+                return stat.filemode(seen.st_mode), sorted(
+                    (one.name, one.is_dir(follow_symlinks=False), one.is_symlink())
+                    for one in os.scandir(path))
+            with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as m:
+                return m[:], seen.st_nlink, seen.st_mode, seen.st_mtime_ns
+    """
+    paths = ["/usr", "/usr/bin", "/usr/bin/env", *(
+        str(world.root / "pins/table" / name) for name in ("", "part-0.parquet")
+    )]  # fmt: skip
+    ended, said = world.run(f"""{look}
+        print([look(path) for path in {paths!r}])
+        root = {str(world.root)!r}
+        assert os.path.samefile(root + "/outside", root + "/link")
+        assert not os.path.samefile(root + "/outside", root + "/pins/table/part-0.parquet")
+        assert os.stat(root).st_dev == os.stat(root + "/link").st_dev
+    """)
+    assert ended.ok, said
+    here: dict[str, Any] = {}
+    exec(PRELUDE + textwrap.dedent(look), here)  # the same words on both sides
+    assert said.strip() == str([here["look"](path) for path in paths])
+
+
+NO_OVERLAY_CAN_STAND = """
+import os, socket, sys; sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from lineage.reproduce.isolation import NAMESPACES, run
+from lineage.reproduce.sandbox import kernel
+from lineage.reproduce.sandbox.spec import Spec
+uid, gid = os.getuid(), os.getgid()
+kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS)
+kernel.map_ids(uid, gid)
+root = Path(sys.argv[2])
+for name in ("a/again", "one", "two", *(kind + n for kind in ("upper", "work") for n in "01"),
+             "disk/mounted"):
+    (root / name).mkdir(parents=True)
+kernel.mount("tmpfs", str(root / "disk/mounted"), "tmpfs")
+with open(root / "disk/large", "w") as large:
+    large.truncate(1 << 30)
+os.mkfifo(root / "disk/pipe")
+reader = os.open(root / "disk/pipe", os.O_RDONLY | os.O_NONBLOCK)
+(root / "a/file").write_text("real")
+os.chdir(root)
+for n, (lower, target) in enumerate([("a", "one"), ("one", "two")]):  # no third on top of these
+    kernel.mount("overlay", target, "overlay", 0,
+                 f"lowerdir={lower},upperdir=upper{n},workdir=work{n},userxattr")
+server = socket.socket(socket.AF_UNIX)
+server.bind(str(root / "two/server"))
+server.listen()
+code = sys.argv[3]
+ended = run(NAMESPACES, Spec(str(root / "a/again"), (sys.executable, "-c", code), str(root), {}),
+            stdout=root / "out", stderr=root / "err")
+print(ended.ok, ended.isolation, [os.path.relpath(path) for path in ended.shared])
+print((root / "out").read_text(), (root / "err").read_text())
+"""
+
+
+def test_where_no_overlay_can_stand_the_isolation_says_so(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NO_OVERLAY_CAN_STAND, REPOSITORY, str(tmp_path), PRELUDE + """
+assert open("two/file").read() == "real" and os.stat("disk/large").st_size == 1 << 30
+for name in ("two/file", "disk/large", "disk/new", "two/new"):
+    assert refused(open, name, "w")
+assert refused(os.open, "disk/pipe", os.O_WRONLY | os.O_NONBLOCK)
+assert refused(socket.socket(socket.AF_UNIX).connect, os.path.abspath("two/server"))
+"""], capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    said = done.stdout.splitlines()
+    assert said[0] == "True namespaces+shared-inodes ['disk/large', 'two']", done
+    assert said[1:7] == [*["refused EROFS"] * 4, "refused ENXIO", "refused EACCES"]
+
+
+NO_MIRROR = """
+import os, socket, sys; sys.path.insert(0, sys.argv[1])
+from lineage.reproduce.sandbox import kernel, mounts
+from lineage.reproduce.sandbox.spec import Spec
+def refuse(new, old):
+    raise PermissionError
+kernel.pivot_root = refuse
+server = socket.socket(socket.AF_UNIX)
+server.bind(sys.argv[2] + "/socket")
+server.listen()
+uid, gid = os.getuid(), os.getgid()
+kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS)
+kernel.map_ids(uid, gid)
+os.mkdir(sys.argv[2] + "/again")
+print(mounts.build(Spec(sys.argv[2] + "/again", (), "/", {}), mounts.listening_sockets())[1])
+for attempt in (lambda: socket.socket(socket.AF_UNIX).connect(sys.argv[2] + "/socket"),
+                lambda: open(sys.argv[2] + "/file", "w")):
+    try:
+        attempt()
+    except OSError as fault:
+        print(fault.strerror)
+"""
+
+
+def test_without_a_mirror_everything_is_read_only_and_sockets_are_covered(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NO_MIRROR, REPOSITORY, str(tmp_path)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    told = ["['/']", "Connection refused", "Read-only file system"]
+    assert done.stdout.splitlines() == told, done

@@ -76,6 +76,11 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str
     )
 
 
+def pivot_root(new: str, old: str) -> None:
+    """Make the mount at ``new`` the root of this namespace, and mount the former one at ``old``."""
+    _done(_libc().pivot_root(os.fsencode(new), os.fsencode(old)), "pivot_root", new)
+
+
 def unmount(target: str) -> None:
     """Take a mount away; what still has it open keeps it."""
     _done(_libc().umount2(os.fsencode(target), MNT_DETACH), "umount", target)

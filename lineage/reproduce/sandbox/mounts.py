@@ -1,9 +1,10 @@
-"""What the job sees: everything read-only, overlays where it may write, nothing that talks.
+"""What the job sees: a mirror of what is there, overlays where it may write, nothing that talks.
 
 The order matters. First everything that is there becomes read-only at once, with devices and
-set-uid off; whatever is added after that is ours. Sources are opened before anything covers them
-and are named ``/proc/self/fd/N``, so that a mount never sees an earlier one, and no character of a
-path has a meaning.
+set-uid off; then its mirror becomes the root, and whatever is added after that is ours. Last, what
+is real goes out of sight. Sources are opened before anything covers them and are named
+``/proc/self/fd/N``, so that a mount never sees an earlier one, and no character of a path has a
+meaning.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Iterable
 from lineage.reproduce.sandbox import kernel
 from lineage.reproduce.sandbox.devices import mount_devices
 from lineage.reproduce.sandbox.kernel import ATTR_NODEV, ATTR_NOSUID, ATTR_RDONLY, MS_BIND, MS_REC
+from lineage.reproduce.sandbox.mirror import Mirror
 from lineage.reproduce.sandbox.places import Shadow, contains, hold, make_place, mount_overlay
 from lineage.reproduce.sandbox.spec import Overlay, Spec
 
@@ -31,10 +33,18 @@ class Scratch:
         kernel.mount(root, root, flags=MS_BIND)
         kernel.set_mount(root, clear=ATTR_RDONLY)
         self._root = hold(root)
+        self._folders = 0
         self._in_memory: list[tuple[str, str]] = []
         empty = os.path.join(self._root, "empty")
         os.close(os.open(empty, os.O_CREAT | os.O_WRONLY, 0o444))
         self._empty = hold(empty)
+
+    def folder(self) -> str:
+        """A new, empty directory."""
+        self._folders += 1
+        path = os.path.join(self._root, f"sandbox-{self._folders}")
+        os.mkdir(path)
+        return path
 
     def cover(self, path: str) -> None:
         """An empty file stands over the file or socket at ``path``."""
@@ -71,25 +81,62 @@ class Scratch:
             )  # fmt: skip
 
 
-def build(spec: Spec, sockets: Iterable[str]) -> Scratch:
-    """Make the private mount namespace of this process what ``spec`` says. Raises ``OSError``."""
+def build(spec: Spec, sockets: Iterable[str]) -> tuple[Scratch, list[str]]:
+    """Make the private mount namespace of this process what ``spec`` says. Raises ``OSError``.
+
+    Also returns the paths whose inodes the job shares with everybody: ``Mirror.shared``.
+    """
     inherited = mount_points()
+    hidden = spec.hidden if spec.network else (*spec.hidden, os.path.realpath("/run"))
     kernel.mount("none", "/", flags=MS_REC | kernel.MS_PRIVATE)
     kernel.set_mount("/", add=_SEALED, recursive=True)
     scratch = Scratch(spec.scratch)
-    for path in () if spec.network else sockets:
-        with contextlib.suppress(FileNotFoundError):  # its server has gone meanwhile
-            scratch.cover(path)
     held = [
         Overlay(one.target, tuple(map(hold, one.lowers)), hold(one.upper)) for one in spec.overlays
     ]
     contents = [(hold(source), target) for source, target in spec.files]
+    mirror = _mirror(spec, sockets, scratch, inherited)
     for overlay, named in zip(held, spec.overlays, strict=True):
         os.makedirs(overlay.target, exist_ok=True)
         if any(contains(lower, inherited) for lower in named.lowers):
-            Shadow(spec, inherited).cast(overlay)
+            Shadow(spec, inherited, mirror.show).cast(overlay)
         else:
             _overlay(overlay, scratch)
+    _arrange(spec, contents)
+    for path in hidden:
+        _hide(path, spec.kept, scratch)
+    scratch.leave()
+    mount_devices()
+    mirror.leave()
+    seen = (path for path in mirror.shared if not _is_hidden(path, hidden, spec.kept))
+    return scratch, sorted(seen)
+
+
+def _mirror(
+    spec: Spec, sockets: Iterable[str], scratch: Scratch, mount_points: Iterable[str]
+) -> Mirror:
+    """Enter the mirror. Servers that listen now can be reached where the network is allowed."""
+    servers: list[tuple[str, str]] = []
+    for path in sockets:
+        with contextlib.suppress(FileNotFoundError):  # it has gone meanwhile
+            servers.append((hold(path), path))
+
+    def cover(place: str, target: str) -> None:
+        for _, path in () if spec.network else servers:
+            if contains(place, [path]):
+                scratch.cover(os.path.join(target, os.path.relpath(path, place)))
+
+    targets = [one.target for one in spec.overlays]
+    mirror = Mirror(scratch.folder(), scratch.folder(), mount_points, targets, cover)
+    mirror.enter()
+    for server, path in servers if spec.network else ():
+        if os.path.exists(path):  # not below what another overlay is going to stand on
+            _bind(server, path)
+    return mirror
+
+
+def _arrange(spec: Spec, contents: Iterable[tuple[str, str]]) -> None:
+    """What is to be there, and what is not, when the job starts."""
     for folder in spec.folders:
         os.makedirs(folder, exist_ok=True)
     for source, target in contents:
@@ -97,11 +144,13 @@ def build(spec: Spec, sockets: Iterable[str]) -> Scratch:
         _bind(source, target)
     for path in spec.absent:
         _remove(path)
-    for path in spec.hidden if spec.network else (*spec.hidden, os.path.realpath("/run")):
-        _hide(path, spec.kept, scratch)
-    scratch.leave()
-    mount_devices()
-    return scratch
+
+
+def _is_hidden(path: str, hidden: Iterable[str], kept: Iterable[str]) -> bool:
+    """Whether nothing below a path is left for the job to see."""
+    inside = any(contains(place, [path]) or place == path for place in hidden)
+    left = any(path == one or contains(one, [path]) or contains(path, [one]) for one in kept)
+    return inside and not left
 
 
 def listening_sockets() -> list[str]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from lineage.reproduce.sandbox import kernel
-from lineage.reproduce.sandbox.kernel import MS_BIND, MS_REC
+from lineage.reproduce.sandbox.kernel import MS_BIND
 from lineage.reproduce.sandbox.spec import Overlay, Spec
 
-__all__ = ["Shadow", "contains", "hold", "make_place", "mount_overlay"]
+__all__ = ["MOST_ENTRIES", "Shadow", "contains", "hold", "make_place", "mount_overlay"]
 
-_MOST_ENTRIES = 4096
+MOST_ENTRIES = 4096
 """How many entries a directory with mounts below it may have."""
 
 
@@ -48,17 +48,20 @@ def mount_overlay(
 
 
 class Shadow:
-    """The scratch directory itself, with every entry of the real one bound into it, read-only.
+    """The scratch directory itself, with every entry of the real one shown in it, read-only.
 
     For directories that have mounts below them, which an overlay of another user's namespace may
     not uncover. New entries can be made; the existing ones cannot be replaced, but for outputs,
     which are copies. What was brought there before (the code as it was) stays on top.
     """
 
-    def __init__(self, spec: Spec, mount_points: Iterable[str]) -> None:
+    def __init__(
+        self, spec: Spec, mount_points: Iterable[str], show: Callable[[str, str, str], None]
+    ) -> None:
         self._absent = frozenset(spec.absent)
         self._written = frozenset(spec.written)
         self._mount_points = tuple(mount_points)
+        self._show = show
         self._works = 0
 
     def cast(self, overlay: Overlay) -> None:
@@ -66,8 +69,8 @@ class Shadow:
         entries: dict[str, str] = {}
         for lower in reversed(overlay.lowers):
             entries.update((name, os.path.join(lower, name)) for name in os.listdir(lower))
-        if len(entries) > _MOST_ENTRIES:
-            raise OSError(0, f"more than {_MOST_ENTRIES} entries beside a mount", overlay.target)
+        if len(entries) > MOST_ENTRIES:
+            raise OSError(0, f"more than {MOST_ENTRIES} entries beside a mount", overlay.target)
         self._cast(overlay.target, entries, os.path.join(overlay.upper, "data"), overlay.upper)
 
     def _cast(self, target: str, entries: dict[str, str], data: str, upper: str) -> None:
@@ -87,10 +90,10 @@ class Shadow:
                 shutil.copy2(source, place)
             elif stat.S_ISDIR(mode) or stat.S_ISREG(mode):
                 make_place(place, directory=stat.S_ISDIR(mode))
-                bound.append((hold(source), shown))
+                bound.append((source, shown))
         kernel.mount(data, target, flags=MS_BIND)
         for source, shown in bound:
-            kernel.mount(source, shown, flags=MS_BIND | MS_REC)
+            self._show(source, shown, shown)
         for shown, source, place in merged:
             self._merge(shown, source, place, upper)
 
