@@ -1,12 +1,19 @@
-"""For every test: what it needs of the machine, and the signals of a program somebody started."""
+"""For every test: what it needs of the machine, the servers, the signals of who started it all."""
 
 from __future__ import annotations
 
+import os
 import signal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests import needs
+
+if TYPE_CHECKING:
+    from tests.kafka_broker import KafkaBroker
+    from tests.neo4j_server import Neo4jAt
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,3 +36,63 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
         for name in mark.args:
             needs.check(name)
+
+
+# A worker of pytest-xdist has its own servers. Its groups (one server in one worker) are no way:
+# pytest 9.2 ignores them without a word, and tests on one server could not run side by side.
+
+
+@pytest.fixture(scope="session")
+def neo4j_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jAt]:
+    """A Neo4j for tests: the one that LINEAGE_TEST_NEO4J names, else one of their own.
+
+    A test asks for ``neo4j_at``, which it finds empty and has for itself.
+    """
+    from tests.java_server import NoServerError
+    from tests.neo4j_server import Neo4jAt, Neo4jServer, claim
+
+    if url := os.environ.get("LINEAGE_TEST_NEO4J"):
+        named = Neo4jAt(url, os.environ.get("LINEAGE_TEST_NEO4J_PASSWORD", ""))
+        with named.session() as session:
+            claim(session)
+        yield named
+        return
+    try:
+        server = Neo4jServer(tmp_path_factory.mktemp("neo4j"))
+    except NoServerError as why:
+        needs.missing("neo4j", str(why))
+    try:
+        server.start()
+        yield server.at
+        server.stop()
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def neo4j_at(neo4j_server: Neo4jAt) -> Iterator[Neo4jAt]:
+    """Address of a Neo4j without a node, nobody else's for the length of a test."""
+    from tests.neo4j_server import alone, wipe
+
+    with alone(neo4j_server):
+        with neo4j_server.session() as session:
+            wipe(session)
+        yield neo4j_server
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """A Kafka broker for tests. It keeps its topics: every test makes its own."""
+    from tests.java_server import NoServerError
+    from tests.kafka_broker import KafkaBroker
+
+    try:
+        broker = KafkaBroker(tmp_path_factory.mktemp("kafka"))
+    except NoServerError as why:
+        needs.missing("kafka", str(why))
+    try:
+        broker.start()
+        yield broker
+        broker.stop()
+    finally:
+        broker.remove()

@@ -14,8 +14,8 @@ import pytest
 KNOWN = {
     "compiler": "a C compiler (cc)",
     "namespaces": "unprivileged user namespaces",
-    "neo4j": "a Neo4j server (Java 17 and Maven, or LINEAGE_TEST_NEO4J)",
-    "kafka": "a Kafka broker (Java 17 and Maven)",
+    "neo4j": "a Neo4j server (a JDK 17 and Maven, or LINEAGE_TEST_NEO4J)",
+    "kafka": "a Kafka broker (a JDK 17 and Maven)",
 }
 
 
