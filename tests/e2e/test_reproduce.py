@@ -667,13 +667,21 @@ write_deltalake("features/tx", rows, mode="append")
 Path("job.py").write_text(Path("job.py").read_text().replace("total = ", "total = 1 + "))
 Path("src/part.py").write_text("TERM = 2")
 answer = json.loads(lineage("reproduce", "notes.json", "--json").stdout)
-print(answer["verdict"], answer.get("isolation"), [one["state"] for one in answer["outputs"]])
+print(answer["verdict"], answer["isolation"], answer["shared_inodes"],
+      [one["state"] for one in answer["outputs"]])
 print(answer, file=sys.stderr)
 """
 
 
-def test_a_mount_inside_of_the_project_is_no_obstacle(workshop: Workshop) -> None:
-    """The table is on another disk, and the work tree has that mount in it."""
+@pytest.mark.parametrize("size", [0, 1 << 30])
+def test_a_mount_inside_of_the_project_is_no_obstacle(workshop: Workshop, size: int) -> None:
+    """The table is on another disk, and the work tree has that mount in it.
+
+    A large file beside a mount is the real one, and the verdict says so.
+    """
+    large = workshop.write("large.log", "")
+    os.truncate(large, size)
+    workshop.write(".gitignore", "features/\nmodels/\n.lineage/\n*.log\n")
     shutil.rmtree(workshop.table)
     text = "import sys; sys.path.insert(0, 'src')\nfrom part import TERM\n"
     text += textwrap.dedent(COUNT).replace("models/fraud.json", "notes.json")
@@ -688,7 +696,8 @@ def test_a_mount_inside_of_the_project_is_no_obstacle(workshop: Workshop) -> Non
     )  # fmt: skip
     if "Operation not permitted" in done.stderr and not done.stdout:
         needs.missing("namespaces", done.stderr)
-    assert done.stdout.strip() == "IDENTICAL namespaces ['IDENTICAL']", done.stderr
+    isolation = f"namespaces+shared-inodes {[str(large)]}" if size else "namespaces []"
+    assert done.stdout.strip() == f"IDENTICAL {isolation} ['IDENTICAL']", done.stderr
 
 
 AS_NOBODY = """
