@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 import click
 
-from lineage.capture.deliver import Delivered, Sink, deliver
-from lineage.capture.spool import Item, Spool
-from lineage.settings import Settings, load_settings
+from lineage.capture.spool import Spool
+from lineage.cli.delivering import deliver_all
+from lineage.settings import load_settings
 
-if TYPE_CHECKING:
-    from lineage.model.envelope import Actor
-    from lineage.record.recorder import Recorder
-
-__all__ = ["deliver_all", "spool"]
+__all__ = ["spool"]
 
 
 @click.group()
@@ -63,38 +56,3 @@ def deliver_command(*, as_json: bool) -> None:
     if result.fault is not None:
         raise result.fault
     emit(result.as_dict(), as_json=as_json, human=human)
-
-
-def deliver_all(settings: Settings) -> Delivered:
-    """Empty the spool. Raises ``LineageError`` when the store cannot be opened."""
-    waiting = Spool(settings.spool)
-    if not waiting.pending():
-        return Delivered()
-    if settings.url:
-        return _deliver_to_service(waiting, settings)
-    from lineage.wiring import open_workspace
-
-    with open_workspace(settings) as opened:
-        return deliver(waiting, store_sink(opened.recorder, opened.actor))
-
-
-def _deliver_to_service(waiting: Spool, settings: Settings) -> Delivered:
-    from lineage.capture.service import HttpSink, Service, Upload
-    from lineage.store.blobs import DirectoryBlobs
-
-    service = Service(settings.url, token=settings.token)
-    return deliver(waiting, HttpSink(service), Upload(service, DirectoryBlobs(settings.blobs)))
-
-
-def store_sink(recorder: Recorder, actor: Actor) -> Sink:
-    """A sink that records into a store, each file of the spool in one transaction."""
-    from lineage.record.recorder import Incoming
-
-    def sink(items: Sequence[Item]) -> None:
-        incoming = [
-            Incoming(item.kind, item.v, item.source, item.body, item.event_at, item.event_id)
-            for item in items
-        ]
-        recorder.record(incoming, actor)
-
-    return sink

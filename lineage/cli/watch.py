@@ -4,34 +4,31 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any
 
 import click
 
-from lineage.capture.deliver import Sink
 from lineage.capture.delta.follow import Follower, Step
 from lineage.capture.delta.log import event_id_of_commit, source_of
 from lineage.capture.delta.position import CursorFile, Position
 from lineage.capture.delta.storage import LocalLog, local_path, table_ref
 from lineage.capture.delta.tail import DeltaTail
-from lineage.capture.service import HttpSink, Service
 from lineage.capture.spool import Item, Spool
-from lineage.cli.context import emit, json_option, show_error, workspace
+from lineage.cli.context import emit, json_option, show_error
+from lineage.cli.delivering import Target, open_target
 from lineage.cli.progress import progress
+from lineage.cli.watching import Printer, Seen
 from lineage.errors import InputError, LineageError, SourceUnavailableError
-from lineage.record.recorder import Incoming
-from lineage.settings import Settings, load_settings
-from lineage.wiring import Workspace
+from lineage.settings import load_settings
 
 __all__ = ["watch"]
 
 _PATIENCE = 5.0
 _PATIENCE_ONCE = 2.0
 _LONGEST_PAUSE = 60.0
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.group()
@@ -59,7 +56,7 @@ def delta(*, path: str, once: bool, interval: float, from_start: bool, as_json: 
     table = local_path(path)
     ref = table_ref(table)
     log = LocalLog(table)
-    with _target(settings) as target, _stopped_by_signals() as stop:
+    with open_target(settings) as target, _stopped_by_signals() as stop:
         tail = DeltaTail(
             log, ref, patience=_PATIENCE_ONCE if once else _PATIENCE,
             recorded=lambda event_id: target.has(source_of(ref), event_id),
@@ -73,7 +70,7 @@ def delta(*, path: str, once: bool, interval: float, from_start: bool, as_json: 
             refuse=lambda item, fault: _set_aside(spool, item, fault),
         )  # fmt: skip
         seen = Seen(table=str(table))
-        show = _Printer(seen, as_json=as_json, once=once)
+        show = Printer(seen, as_json=as_json, once=once)
         _read_what_is_there(follower, log, seen, show, stop)
         if once:
             _finish_once(follower, tail, seen, show, stop)
@@ -83,81 +80,6 @@ def delta(*, path: str, once: bool, interval: float, from_start: bool, as_json: 
         emit(seen.as_dict(), as_json=as_json, human=lambda: click.echo(seen.summary()))
 
 
-@dataclass
-class Seen:
-    """What a watch has recorded so far."""
-
-    table: str
-    commits: int = 0
-    first: int | None = None
-    last: int | None = None
-    ended: int = 0
-    refused: int = 0
-    gaps: list[dict[str, str]] = field(default_factory=list)
-
-    def add(self, step: Step) -> None:
-        """Count a step."""
-        self.commits += len(step.versions)
-        if step.versions:
-            self.first = step.versions[0] if self.first is None else self.first
-            self.last = step.versions[-1]
-        self.ended += step.ended
-        self.refused += step.refused
-        self.gaps += [_plain_gap(gap.from_position, gap.to_position, gap.reason)
-                      for gap in step.gaps]  # fmt: skip
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain data."""
-        return dict(vars(self))
-
-    def summary(self) -> str:
-        """One line for people."""
-        if not self.commits and not self.gaps:
-            return f"{self.table}: nothing new"
-        span = "" if self.first is None else f", versions {self.first} to {self.last}"
-        gaps = f", {_count(len(self.gaps), 'gap')}" if self.gaps else ""
-        return f"{self.table}: {_count(self.commits, 'commit')}{span}{gaps}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _plain_gap(first: str, last: str, reason: str) -> dict[str, str]:
-    return {"from": first, "to": last, "reason": reason}
-
-
-class _Printer:
-    """Says what a step did: a line for people on stderr, a JSON object a line in a pipe."""
-
-    def __init__(self, seen: Seen, *, as_json: bool, once: bool) -> None:
-        self._seen = seen
-        self._as_json = as_json
-        self.once = once
-        self._waiting = ""
-
-    def __call__(self, step: Step) -> None:
-        self._seen.add(step)
-        if step.waiting != self._waiting and step.waiting and not self.once:
-            click.echo(f"{self._seen.table}: {step.waiting}; waiting", err=True)
-        self._waiting = step.waiting
-        for gap in step.gaps:
-            span = f"{gap.from_position} to {gap.to_position}"
-            click.echo(f"{self._seen.table}: gap, versions {span} ({gap.reason})", err=True)
-        if self.once or not step.changes:
-            return
-        one = Seen(self._seen.table)
-        one.add(step)
-        emit_line = one.as_dict() if self._as_json else one.summary()
-        _echo_line(emit_line)
-
-
-def _echo_line(value: dict[str, Any] | str) -> None:
-    import json
-
-    click.echo(value if isinstance(value, str) else json.dumps(value))
-
-
 # --- the loop
 
 
@@ -165,7 +87,7 @@ def _read_what_is_there(
     follower: Follower,
     log: LocalLog,
     seen: Seen,
-    show: _Printer,
+    show: Printer,
     stop: threading.Event,
 ) -> None:
     names = log.names()
@@ -239,56 +161,12 @@ def _stopped_by_signals() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-# --- where it goes
-
-
-@dataclass(frozen=True)
-class _Target:
-    """Where changes go: a name for its cursors, and whether it is known to have an event.
-
-    A service is not asked: ``asked`` says so, and its cursors are believed.
-    """
-
-    name: str
-    sink: Sink
-    has: Callable[[str, str], bool]
-    asked: bool
-
-
-@contextmanager
-def _target(settings: Settings) -> Iterator[_Target]:
-    if settings.url:
-        sink = HttpSink(Service(settings.url, token=settings.token))
-        yield _Target(settings.url, sink, lambda _source, _event_id: False, asked=False)
-        return
-    with workspace(settings=settings) as opened:
-
-        def has(source: str, event_id: str) -> bool:
-            return opened.store.find(source, event_id) is not None
-
-        yield _Target(str(settings.store_path.absolute()), _into(opened), has, asked=True)
-
-
-def _trusted(target: _Target, source: str, position: Position | None) -> Position | None:
+def _trusted(target: Target, source: str, position: Position | None) -> Position | None:
     """A cursor that the store does not bear out (another store, a restored one) is not followed."""
     if position is None or not target.asked:
         return position
     event_id = event_id_of_commit(position.table_id, position.version)
     return position if target.has(source, event_id) else None
-
-
-def _into(opened: Workspace) -> Sink:
-    def sink(items: Sequence[Item]) -> None:
-        incoming = [
-            Incoming(item.kind, item.v, item.source, item.body, item.event_at, item.event_id)
-            for item in items
-        ]
-        opened.recorder.record(incoming, opened.actor)
-
-    return sink
 
 
 def _set_aside(spool: Spool, item: Item, fault: InputError) -> None:

@@ -358,8 +358,8 @@ def test_nothing_heavy_is_loaded_before_the_job_starts(box: Any) -> None:
         "import sys\n"
         "import lineage.cli.main\n"
         "import lineage.cli.run as run\n"
-        "teller = run._Teller(summary='', as_json=False, quiet=False)\n"
-        "run._prepare(['true'], teller, job='', parent='', preload=True)\n"
+        "teller = run.Teller(summary='', as_json=False, quiet=False)\n"
+        "run.prepare(['true'], teller, job='', parent='', preload=True)\n"
         "import lineage.capture.run.launch\n"
         "print(*sys.modules)\n"
     )
