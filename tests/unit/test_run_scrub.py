@@ -15,13 +15,9 @@ from lineage.capture.run.gitstate import scrub_remote
 from lineage.capture.run.parameters import VARIABLES, parameters, variables
 from lineage.capture.run.plan import make_plan
 from lineage.capture.run.report import started_item
-from lineage.capture.run.scrub import (
-    is_secret_name,
-    scrub_arguments,
-    scrub_bytes,
-    scrub_path,
-    scrub_text,
-)
+from lineage.capture.run.scrub import scrub_arguments, scrub_path, scrub_text
+from lineage.capture.run.scrub_source import scrub_bytes
+from lineage.capture.run.secret_names import is_secret_name
 
 TOKENS = [
     "AKIA" + "Z" * 16, "ghp_" + "a1" * 18, "github_pat_" + "b" * 30, "glpat-" + "c" * 20,

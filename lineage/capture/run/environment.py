@@ -19,7 +19,7 @@ from typing import Any
 
 from lineage.capture.run.eventlog import Record
 from lineage.capture.run.footprint import shown
-from lineage.capture.run.scrub import scrub_url
+from lineage.capture.run.urls import scrub_url
 from lineage.model.canonical import canonical
 
 __all__ = ["Interpreter", "distributions", "environment_facts", "find_lock"]

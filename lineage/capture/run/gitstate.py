@@ -17,7 +17,8 @@ from typing import Any
 
 from lineage.capture.run.footprint import shown
 from lineage.capture.run.rules import SOURCE_SUFFIXES
-from lineage.capture.run.scrub import scrub_bytes, scrub_path, scrub_text
+from lineage.capture.run.scrub import scrub_path, scrub_text
+from lineage.capture.run.scrub_source import scrub_bytes
 from lineage.capture.run.sources import contents, in_a_table, is_code, may_keep, pack
 
 __all__ = ["MOST_LEFT_OUT", "GitState", "code_facts", "read_git", "scrub_remote"]

@@ -7,7 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from lineage.capture.run.scrub import HIDDEN, is_secret_name, scrub_arguments, scrub_text
+from lineage.capture.run.scrub import scrub_arguments, scrub_text
+from lineage.capture.run.secret_names import is_secret_name
+from lineage.capture.run.urls import HIDDEN
 
 __all__ = ["VARIABLES", "parameters", "variables"]
 

@@ -18,7 +18,8 @@ from lineage.capture.run.gitstate import GitState, code_facts
 from lineage.capture.run.launch import Ended
 from lineage.capture.run.parameters import VARIABLES, parameters, variables
 from lineage.capture.run.plan import Plan
-from lineage.capture.run.scrub import scrub_arguments, scrub_bytes, scrub_path, scrub_text
+from lineage.capture.run.scrub import scrub_arguments, scrub_path, scrub_text
+from lineage.capture.run.scrub_source import scrub_bytes
 from lineage.capture.run.sources import contents, may_keep, pack
 from lineage.capture.spool import Item
 from lineage.model.canonical import canonical

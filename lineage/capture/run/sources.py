@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lineage.capture.run.rules import SOURCE_SUFFIXES
-from lineage.capture.run.scrub import SETTINGS_SUFFIXES, scrub_bytes
+from lineage.capture.run.scrub_source import SETTINGS_SUFFIXES, scrub_bytes
 from lineage.model.ids import file_token
 
 __all__ = ["LARGEST_FILE", "contents", "in_a_table", "is_code", "keep_settings", "may_keep", "pack"]
