@@ -16,6 +16,7 @@ from lineage.errors import ConfigError
 __all__ = ["Settings", "load_settings"]
 
 _MIB = 1 << 20
+_NEO4J = frozenset({"neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc"})
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,16 @@ class Settings:
     home: Path
     """Everything local: store, key, spool, blobs, dead letters, caches."""
     store: str
-    """``sqlite:///path``."""
+    """``sqlite:///path``, or a team's ``neo4j://user@host:7687/database`` (port and database may
+    be left out; also neo4j+s, neo4j+ssc, bolt, bolt+s, bolt+ssc)."""
+    store_key_file: Path
+    """The store's secret key, made on first use: beside a SQLite store, else ``<home>/neo4j.key``.
+    All processes of one store need the same."""
+    blobs: Path
+    """Directory of contents too large for an entry: beside a SQLite store, else
+    ``<home>/neo4j.blobs``. All processes of one store need the same."""
+    store_password: str = field(default="", repr=False)
+    """Password of the user in LINEAGE_STORE (or the file LINEAGE_STORE_PASSWORD_FILE names)."""
     url: str = ""
     """Deliver captured changes to this service instead of a local store."""
     token: str = field(default="", repr=False)
@@ -50,30 +60,39 @@ class Settings:
     """How reproductions are isolated: auto, namespaces or in-process."""
 
     @property
-    def store_path(self) -> Path:
-        """The file of a SQLite store."""
+    def store_kind(self) -> str:
+        """``sqlite`` or ``neo4j``. Raises ``ConfigError`` for what is neither."""
         scheme, _, rest = self.store.partition("://")
-        if scheme != "sqlite" or not rest:
-            raise ConfigError(
-                f"LINEAGE_STORE is not understood: {scheme}://...",
-                hint="use sqlite:///path.db; a fourth slash makes the path absolute",
-            )
-        return Path(rest.removeprefix("/")) if not rest.startswith("//") else Path(rest[1:])
+        if scheme in _NEO4J and rest:
+            return "neo4j"
+        if scheme == "sqlite" and rest.strip("/"):
+            return "sqlite"
+        raise ConfigError(
+            f"LINEAGE_STORE is not understood: {scheme}://...",
+            hint="use sqlite:///path.db (a fourth slash makes the path absolute), or "
+            "neo4j://user@host:7687",
+        )
+
+    @property
+    def store_path(self) -> Path:
+        """The file of a SQLite store; of another, what is local is named after this path."""
+        kind = self.store_kind
+        return _beside(self.home, self.store) if kind == "sqlite" else self.home / kind
+
+    @property
+    def store_name(self) -> str:
+        """What people call the store: its file, or its address, which has no password in it."""
+        return str(self.store_path.absolute()) if self.store_kind == "sqlite" else self.store
 
     @property
     def key_path(self) -> Path:
-        """The store's secret key: beside the store, in its backups, never in an export."""
-        return self.store_path.with_suffix(".key")
+        """The store's secret key: in its backups, never in an export."""
+        return self.store_key_file
 
     @property
     def spool(self) -> Path:
         """Where captured changes wait to be recorded."""
         return self.home / "spool"
-
-    @property
-    def blobs(self) -> Path:
-        """Contents too large for an entry."""
-        return self.store_path.with_suffix(".blobs")
 
     @property
     def dead_letters(self) -> Path:
@@ -90,9 +109,14 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Settings of this process. Raises ``ConfigError`` naming the variable that is wrong."""
     env = os.environ if environ is None else environ
     home = Path(env.get("LINEAGE_HOME") or ".lineage").absolute()
+    store = _without_password(env.get("LINEAGE_STORE") or f"sqlite:///{home}/store.db")
+    beside = _beside(home, store)
     return Settings(
         home=home,
-        store=env.get("LINEAGE_STORE") or f"sqlite:///{home}/store.db",
+        store=store,
+        store_key_file=Path(env.get("LINEAGE_STORE_KEY_FILE") or beside.with_suffix(".key")),
+        blobs=Path(env.get("LINEAGE_BLOBS") or beside.with_suffix(".blobs")),
+        store_password=_secret(env, "LINEAGE_STORE_PASSWORD"),
         url=(env.get("LINEAGE_URL") or "").rstrip("/"),
         token=_secret(env, "LINEAGE_TOKEN"),
         host=env.get("LINEAGE_HOST") or "127.0.0.1",
@@ -105,6 +129,26 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         hash_limit=_number(env, "LINEAGE_HASH_LIMIT", 1 << 30),
         isolation=env.get("LINEAGE_ISOLATION") or "auto",
     )
+
+
+def _beside(home: Path, store: str) -> Path:
+    """The path that what belongs to the store is named after. An address is judged later."""
+    scheme, _, rest = store.partition("://")
+    if scheme != "sqlite" or not rest.strip("/"):
+        return home / "neo4j"
+    return Path(rest.removeprefix("/")) if not rest.startswith("//") else Path(rest[1:])
+
+
+def _without_password(store: str) -> str:
+    """The address, if there is no secret in it: addresses are shown, logged and listed by ps."""
+    user, at, _ = store.partition("://")[2].rpartition("@")
+    if at and ":" in user and not store.startswith("sqlite:"):
+        raise ConfigError(
+            "LINEAGE_STORE has a password in it",
+            hint="write neo4j://user@host, and give the password by LINEAGE_STORE_PASSWORD or the "
+            "file that LINEAGE_STORE_PASSWORD_FILE names; change this one if it was shown",
+        )
+    return store
 
 
 def _secret(env: Mapping[str, str], name: str) -> str:

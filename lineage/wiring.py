@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lineage.errors import UnsupportedError
 from lineage.model.envelope import Actor
 from lineage.record.dead_letters import DeadLetters
 from lineage.record.identity import local_actor, store_key
@@ -44,6 +45,8 @@ class Workspace:
 
 def open_store(settings: Settings, *, read_only: bool = False) -> Store:
     """The store that ``LINEAGE_STORE`` names. Raises ``ConfigError``, ``StoreError``."""
+    if settings.store_kind == "neo4j":
+        raise UnsupportedError("there is no store on Neo4j yet", hint="use sqlite:///path.db")
     from lineage.store.sqlite import SqliteStore
 
     return SqliteStore(settings.store_path, interpret, read_only=read_only)

@@ -63,7 +63,7 @@ def open_target(settings: Settings) -> Iterator[Target]:
         def has(source: str, event_id: str) -> bool:
             return opened.store.find(source, event_id) is not None
 
-        yield Target(str(settings.store_path.absolute()), _store_sink(opened), has, asked=True)
+        yield Target(settings.store_name, _store_sink(opened), has, asked=True)
 
 
 def _store_sink(opened: Workspace) -> Sink:

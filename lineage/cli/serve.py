@@ -159,7 +159,7 @@ def _in_use(settings: Settings, path: Path) -> StoreInUseError:
         holder = {}
     where = f" by process {holder['pid']} on port {holder['port']}" if holder else ""
     return StoreInUseError(
-        f"{settings.store_path} is served already{where}",
+        f"{settings.store_name} is served already{where}",
         hint="use that one, stop it, or name another store with LINEAGE_STORE",
         **holder,
     )
@@ -192,7 +192,7 @@ def _facts(settings: Settings, port: int, position: int) -> dict[str, Any]:
         "host": settings.host,
         "port": port,
         "pid": os.getpid(),
-        "store": str(settings.store_path),
+        "store": settings.store_name,
         "position": position,
         "version": __version__,
     }

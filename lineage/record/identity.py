@@ -13,7 +13,7 @@ import secrets
 import socket
 from pathlib import Path
 
-from lineage.errors import StoreFullError
+from lineage.errors import ConfigError, StoreFullError
 from lineage.model.envelope import Actor
 from lineage.model.ids import person_id
 from lineage.settings import Settings
@@ -24,12 +24,28 @@ _KEY_BYTES = 32
 
 
 def store_key(settings: Settings) -> bytes:
-    """The store's secret key, made on first use (mode 0600). Raises ``StoreFullError``."""
+    """The store's secret key, made on first use (mode 0600).
+
+    Raises ``StoreFullError`` where it cannot be written, ``ConfigError`` where it is no key.
+    """
     path = settings.key_path
     try:
-        return bytes.fromhex(path.read_text(encoding="ascii"))
+        key = bytes.fromhex(path.read_text(encoding="ascii"))
     except FileNotFoundError:
         return _make_key(path)
+    except (OSError, ValueError) as fault:
+        raise _no_key(path) from fault
+    if len(key) != _KEY_BYTES:
+        raise _no_key(path)
+    return key
+
+
+def _no_key(path: Path) -> ConfigError:
+    # What it says instead is not repeated: it may be another secret.
+    return ConfigError(
+        f"{path} is not a readable key of a store",
+        hint="restore it from a backup; a new key would make every entry look new",
+    )
 
 
 def _make_key(path: Path) -> bytes:

@@ -102,9 +102,17 @@ def settings_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+_PATHS = {
+    "home": "./.lineage",
+    "store": "sqlite:///<home>/store.db",
+    "store_key_file": "<home>/store.key",
+    "blobs": "<home>/store.blobs",
+}
+
+
 def _default(name: str, value: object) -> str:
-    if name in ("home", "store"):
-        return {"home": "`./.lineage`", "store": "`sqlite:///<home>/store.db`"}[name]
+    if name in _PATHS:
+        return f"`{_PATHS[name]}`"
     if isinstance(value, int):
         return f"{value:,}" if value > 100_000 else str(value)
     return f"`{value}`" if value else ""
