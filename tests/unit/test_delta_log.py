@@ -242,13 +242,14 @@ def test_numbers_in_strings_become_numbers() -> None:
 
 
 def test_secrets_do_not_leave_the_log() -> None:
-    secrets = ["hunter2", "s3cr3t", "AKIAABCDEFGHIJKLMNOP", "p4ss", "deadbeef"]
+    secrets = ["hunter2", "s3cr3t", "AKIAABCDEFGHIJKLMNOP", "p4ss", "deadbeef", "f" * 34, "b64b64"]
     change = parse(
         info(
             "SET TBLPROPERTIES",
             {"properties": json.dumps({"fs.azure.account.key.x": "hunter2", "a.password": "p4ss"}),
              "location": "https://u:s3cr3t@host/x?sig=deadbeef&a=1"},
             userMetadata="key AKIAABCDEFGHIJKLMNOP password=p4ss",
+            engineInfo=f"an engine of hf_{'f' * 34} Bearer b64b64b64b64",
         ),
         {"metaData": {"id": "t1", "configuration": {"aws.secret": "hunter2"}}},
     )  # fmt: skip

@@ -10,30 +10,18 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from lineage.capture.run.scrub import HIDDEN, scrub_text
+from lineage.capture.run.secret_names import is_secret_name
 from lineage.errors import InputError
 from lineage.model.canonical import parse_json
 
 __all__ = ["plain", "plain_mapping", "scrubbed"]
 
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})\Z")
-_SECRET_NAME = re.compile(
-    r"secret|passw|token|credential|private|signature|account[._-]?key|access[._-]?key|api[._-]?key"
-    r"|(?:^|[._-])(?:sas|pwd|sig|auth)(?:$|[._-])",
-    re.IGNORECASE,
+_FURTHER_NAMES = re.compile(
+    r"private|signature|access[._-]?key|(?:^|[._-])(?:sig|auth)(?:$|[._-])", re.IGNORECASE
 )
-_URL_PASSWORD = re.compile(r"(?<=://)[^/\s:@?#]*:[^/\s@]+(?=@)")
-_URL_SIGNATURE = re.compile(
-    r"(?P<name>[?&](?:sig|signature|x-amz-signature|x-amz-credential|x-amz-security-token|token"
-    r"|access_key|secret)=)[^&\s\"']+",
-    re.IGNORECASE,
-)
-_ASSIGNED = re.compile(
-    r"(?P<name>(?:secret|passw(?:or)?d|token|credential|api_?key)[\w.-]*[\"']?\s*[=:]\s*[\"']?)"
-    r"[^\s\"',;&]+",
-    re.IGNORECASE,
-)
-_SHAPES = re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b|\bgh[pousr]_\w{36,}\b|\bdapi[0-9a-f]{32}\b")
-_REDACTED = "***"
+"""Settings of tables and connectors that are hidden besides those that commands have."""
 _MAX_TEXT = 8_192
 _MAX_DEPTH = 8
 
@@ -43,7 +31,7 @@ def plain_mapping(values: Any) -> dict[str, Any]:
     if not isinstance(values, dict):
         return {}
     return {
-        text(name): _REDACTED if _SECRET_NAME.search(str(name)) else plain(value)
+        text(name): HIDDEN if _is_secret(str(name)) else plain(value)
         for name, value in values.items()
     }
 
@@ -56,15 +44,17 @@ def plain(value: Any, *, depth: int = 0) -> Any:
         return scrubbed(str(value))
     if isinstance(value, dict):
         return {
-            text(name): _REDACTED
-            if _SECRET_NAME.search(str(name))
-            else plain(item, depth=depth + 1)
+            text(name): HIDDEN if _is_secret(str(name)) else plain(item, depth=depth + 1)
             for name, item in value.items()
             if name not in ("schemaString", "protocol")  # the schema has a field of its own
         }
     if isinstance(value, list):
         return [plain(item, depth=depth + 1) for item in value]
     return value
+
+
+def _is_secret(name: str) -> bool:
+    return is_secret_name(name) or _FURTHER_NAMES.search(name) is not None
 
 
 def _from_text(value: str, depth: int) -> Any:
@@ -83,10 +73,7 @@ def _from_text(value: str, depth: int) -> Any:
 
 def scrubbed(value: str) -> str:
     """Text without credentials, at most 8,192 characters of it."""
-    value = _URL_PASSWORD.sub(_REDACTED, text(value))
-    value = _URL_SIGNATURE.sub(rf"\g<name>{_REDACTED}", value)
-    value = _ASSIGNED.sub(rf"\g<name>{_REDACTED}", value)
-    value = _SHAPES.sub(_REDACTED, value)
+    value = scrub_text(text(value))
     if len(value) > _MAX_TEXT:
         return f"{value[:_MAX_TEXT]}... ({len(value)} characters)"
     return value

@@ -10,8 +10,10 @@ In order::
     footprint     records -> what became of each file (pure)
     rules         which files are environment, code, data (one table)
     tables        files of Delta tables -> tables at versions
+    sightings     records -> the above, as they come
     gitstate, environment, machine, scrub     what else a run is made of
-    report        all of it -> the changes that are recorded
+    conclusion    all of it, when the job has ended
+    report        the changes that are recorded
     watch         the above, beside the running job
 
 A job must never break because it is watched: whatever fails here is a warning and a gap.
