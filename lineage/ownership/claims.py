@@ -75,6 +75,7 @@ class Owners:
         self._store = store
         self._view = view
         self._on_scope: dict[str, list[Claim]] = {}
+        self._scopes_of: dict[tuple[str, ...], list[str]] = {}
 
     def of(self, ids: Iterable[str]) -> dict[str, Ownership]:
         """Who answers for each id."""
@@ -95,6 +96,10 @@ class Owners:
         """The claims on exactly this artifact, job or scope."""
         return self._claims_on([subject]).get(subject, [])
 
+    def bearing(self, group: tuple[str, ...]) -> tuple[str, ...]:
+        """Everything on which a claim counts for a thing of these names: they, and scopes."""
+        return (*group, *self._matching(group))
+
     @cached_property
     def scopes(self) -> list[Scope]:
         """Every scope pattern that was ever named."""
@@ -106,10 +111,14 @@ class Owners:
             yield from page
             after = page[-1]
 
-    def _matching(self, group: Iterable[str]) -> list[str]:
+    def _matching(self, group: tuple[str, ...]) -> list[str]:
         """Scopes that match any of the ids, each once."""
-        parsed = [parse_id(member) for member in group if class_of(member) == ARTIFACT]
-        return [s.id for s in self.scopes if any(s.matches(member) for member in parsed)]
+        if group not in self._scopes_of:
+            parsed = [parse_id(member) for member in group if class_of(member) == ARTIFACT]
+            self._scopes_of[group] = [
+                s.id for s in self.scopes if any(s.matches(member) for member in parsed)
+            ]
+        return self._scopes_of[group]
 
     def _claims_on_scopes(self, scopes: set[str]) -> dict[str, list[Claim]]:
         """Claims on scopes, read when they are first asked for."""

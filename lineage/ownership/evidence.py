@@ -8,7 +8,6 @@ ledger differently, a decision stays what it was.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,24 +15,18 @@ from typing import Any
 
 from lineage.model.canonical import canonical
 from lineage.model.claims import EdgeType, StateType
-from lineage.model.ids import (
-    ARTIFACT,
-    RUN,
-    SERVICE,
-    artifact_of,
-    class_of,
-    job_of_run,
-    parse_id,
-)
+from lineage.model.ids import ARTIFACT, RUN, artifact_of, class_of, parse_id
 from lineage.model.naming import display_name, short_token
 from lineage.model.resolution import components
+from lineage.ownership.ahead import Ahead, ahead_of
 from lineage.ownership.claims import Owners
+from lineage.ownership.gaps import GapSeen, gaps_touching
 from lineage.ownership.kinds import kinds_of
 from lineage.ownership.origins import unknown_origins
 from lineage.ownership.precedence import Ownership
-from lineage.store.contract import Direction, StateValue, Store, View, Walk
+from lineage.store.contract import Direction, Store, View, Walk
 
-__all__ = ["ArtifactSeen", "Evidence", "GapSeen", "RunSeen", "collect"]
+__all__ = ["ArtifactSeen", "Evidence", "RunSeen", "collect"]
 
 _CHUNK = 500
 
@@ -59,16 +52,6 @@ class RunSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class GapSeen:
-    """A stretch that may have been lost, at a node of the walk or in a source of its edges."""
-
-    node: str
-    name: str
-    key: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Evidence:
     """What a gate saw. Times in microseconds; lists in a fixed order."""
 
@@ -84,6 +67,8 @@ class Evidence:
     unknown_origins: tuple[str, ...] = ()
     """Versions of what is made, that nothing recorded made."""
     truncated: bool = False
+    ahead: tuple[Ahead, ...] = ()
+    """What was said of all this and is dated later than ``as_of``: no rule has seen it."""
 
     def as_dict(self) -> dict[str, Any]:
         """The evidence as plain data, without the claims that did not decide."""
@@ -104,6 +89,7 @@ class Evidence:
             "unresolved": [{"run": run, "artifact": node} for run, node in self.unresolved],
             "unknown_origins": list(self.unknown_origins),
             "truncated": self.truncated,
+            "ahead": [each.as_dict() for each in self.ahead],
         }  # fmt: skip
 
     def artifact(self, node: str) -> ArtifactSeen | None:
@@ -129,13 +115,9 @@ class Evidence:
 def collect(store: Store, action: str, subject: str, view: View, *, limit: int) -> Evidence:
     """Walk upstream of ``subject`` over at most ``limit`` nodes and gather the evidence."""
     walk = store.walk([subject], Direction.UPSTREAM, view, limit=limit)
-    nodes = [node for node, _ in walk.nodes]
-    artifacts = _artifacts(store, nodes, subject, view)
-    asked = {*nodes, *map(artifact_of, nodes)}
-    asked |= {member for seen in artifacts for member in seen.ownership.members}
-    asked |= {job_of_run(node) for node in nodes if class_of(node) == RUN}
-    gaps = _gaps(_read(store, view, asked, StateType.GAP))
-    gaps += _gaps_of_sources(store, walk, view)
+    nodes, owners = [node for node, _ in walk.nodes], Owners(store, view)
+    artifacts = _artifacts(store, owners, nodes, subject, view.position)
+    owned = {name for seen in artifacts for name in owners.bearing(seen.ownership.members)}
     return Evidence(
         action,
         subject,
@@ -143,26 +125,29 @@ def collect(store: Store, action: str, subject: str, view: View, *, limit: int) 
         view.as_of,
         artifacts=tuple(artifacts),
         runs=tuple(_runs(store, walk, view)),
-        gaps=tuple(sorted(gaps, key=lambda gap: (gap.node, gap.key))),
+        gaps=gaps_touching(store, walk, owned, view),
         unresolved=tuple(sorted(walk.unresolved())),
         unknown_origins=unknown_origins(store, nodes, view, walk.edges),
         truncated=walk.truncated,
+        ahead=ahead_of(store, walk, owned, view),
     )
 
 
 # --- artifacts ------------------------------------------------------------------------------------
 
 
-def _artifacts(store: Store, nodes: Iterable[str], subject: str, view: View) -> list[ArtifactSeen]:
+def _artifacts(
+    store: Store, owners: Owners, nodes: Iterable[str], subject: str, position: int
+) -> list[ArtifactSeen]:
     """Each artifact once, under the smallest of its ids that was reached."""
     own = artifact_of(subject)
     reached = sorted({artifact_of(node) for node in nodes if class_of(node) == ARTIFACT} | {own})
-    owners = Owners(store, view).of(reached)
-    members = {member for ownership in owners.values() for member in ownership.members}
-    kinds = kinds_of(store, members, view.position)
+    standing = owners.of(reached)
+    members = {member for ownership in standing.values() for member in ownership.members}
+    kinds = kinds_of(store, members, position)
     seen: dict[tuple[str, ...], ArtifactSeen] = {}
     for node in reached:
-        ownership = owners[node]
+        ownership = standing[node]
         if ownership.members not in seen:
             said = tuple(sorted({kind for m in ownership.members for kind in kinds[m]}))
             seen[ownership.members] = ArtifactSeen(
@@ -187,64 +172,11 @@ def _runs(store: Store, walk: Walk, view: View) -> Iterator[RunSeen]:
         if edge.type is EdgeType.SAME_AS and class_of(edge.up) == RUN == class_of(edge.down)
     )
     shown: dict[str, set[str]] = defaultdict(set)
-    for state in _read(store, view, runs, StateType.RUN_STATE):
-        shown[same.get(state.subject, state.subject)].add(state.value)
+    for start in range(0, len(runs), _CHUNK):
+        some = runs[start : start + _CHUNK]
+        for state in store.states(view, subjects=some, types=[StateType.RUN_STATE]):
+            shown[same.get(state.subject, state.subject)].add(state.value)
     for run in sorted({same.get(run, run) for run in runs}):
         parts = parse_id(run).texts
         name = f"{display_name(parts[1], None)} {parts[2]}"
         yield RunSeen(run, name, tuple(sorted(shown[run])))
-
-
-# --- gaps -----------------------------------------------------------------------------------------
-
-
-def _gaps(states: Iterable[StateValue]) -> list[GapSeen]:
-    return [
-        GapSeen(state.subject, parse_id(state.subject).texts[-1], state.object, _reason(state))
-        for state in states
-        if state.value != "off"
-    ]
-
-
-def _reason(state: StateValue) -> str:
-    try:
-        value = json.loads(state.value)
-    except ValueError:
-        return state.value
-    said = value.get("reason") if isinstance(value, dict) else None
-    return said if isinstance(said, str) else state.value
-
-
-def _gaps_of_sources(store: Store, walk: Walk, view: View) -> list[GapSeen]:
-    """Gaps of whole sources, of those sources that say an edge of this walk."""
-    services = list(_services(store, view))
-    found = [s for s in _read(store, view, services, StateType.GAP) if s.value != "off"]
-    if not found:
-        return []
-    sources = {
-        claim.source
-        for edge in walk.edges
-        for claim in store.evidence(edge.type, edge.up, edge.down, view)
-    }
-    return _gaps(state for state in found if parse_id(state.subject).texts[-1] in sources)
-
-
-def _services(store: Store, view: View) -> Iterator[str]:
-    after = ""
-    while page := store.page(view, classes=[SERVICE], after=after, limit=_CHUNK):
-        yield from page
-        after = page[-1]
-
-
-def _read(
-    store: Store,
-    view: View,
-    subjects: Iterable[str],
-    kind: StateType,
-    objects: Sequence[str] | None = None,
-) -> Iterator[StateValue]:
-    """States of many subjects, a few hundred at a time: backends bind each."""
-    ordered = sorted(set(subjects))
-    for start in range(0, len(ordered), _CHUNK):
-        some = ordered[start : start + _CHUNK]
-        yield from store.states(view, subjects=some, types=[kind], objects=objects)

@@ -7,7 +7,7 @@ that meets truncation, a gap or an unresolved version cannot decide, which for t
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from lineage.errors import RefusedError, UnknownNameError
@@ -15,6 +15,7 @@ from lineage.model.canonical import FOREVER
 from lineage.model.changes import GateDecided
 from lineage.model.envelope import Actor
 from lineage.model.ids import ARTIFACT, class_of, parse_id, token_of
+from lineage.ownership.ahead import CLOCK_SKEW, first_of_each, versions_ahead
 from lineage.ownership.checks import Blocking, Finding, Outcome
 from lineage.ownership.claims import aliases_of
 from lineage.ownership.evidence import Evidence, collect
@@ -78,7 +79,7 @@ class Decision:
                 "runs": len(evidence.runs), "gaps": len(evidence.gaps),
                 "unresolved": len(evidence.unresolved),
                 "unknown_origins": len(evidence.unknown_origins),
-                "truncated": evidence.truncated,
+                "truncated": evidence.truncated, "ahead": len(evidence.ahead),
             },
         }  # fmt: skip
 
@@ -104,14 +105,40 @@ def decide(store: Store, subject: str, policy: Policy, *, now: int) -> Decision:
             code="not-an-artifact",
             hint="name a version of a model, a table, a deployment...",
         )
-    view = View(store.head().seq, now)
-    if subject not in store.known([subject], view):
+    position = store.head().seq
+    if subject not in store.known([subject], View(position)):
         raise UnknownNameError(f"nothing is known of {subject}", hint="try `lineage search TEXT`")
-    if not token_of(subject):
-        subject = latest_version(store, subject, view)
-    evidence = collect(store, policy.action, subject, view, limit=policy.limit)
+    evidence = _look(store, subject, policy, position, now)
     result = on_complete_evidence(policy.check).check(evidence)
     return Decision(_VERDICTS[result.outcome], result.findings, evidence, policy)
+
+
+def _look(store: Store, named: str, policy: Policy, position: int, now: int) -> Evidence:
+    """The evidence as of now, as the clocks of those who recorded it have it.
+
+    Something dated a little later (``CLOCK_SKEW``) has happened where a clock is ahead: then now is
+    that time, so that it is seen. What is dated later than that stays ahead.
+    """
+    as_of = now
+    while True:
+        evidence = _collect(store, named, policy, View(position, as_of))
+        soon = [each.at for each in evidence.ahead if as_of < each.at <= now + CLOCK_SKEW]
+        if not soon:
+            return replace(evidence, ahead=first_of_each(evidence.ahead))
+        as_of = max(soon)
+
+
+def _collect(store: Store, named: str, policy: Policy, view: View) -> Evidence:
+    if token_of(named):
+        return collect(store, policy.action, named, view, limit=policy.limit)
+    latest = latest_version(store, named, view)
+    evidence = collect(store, policy.action, latest, view, limit=policy.limit)
+    later = [
+        each
+        for member in aliases_of(store, [named], view)[named]
+        for each in versions_ahead(store, member, view)
+    ]
+    return replace(evidence, ahead=(*evidence.ahead, *later))
 
 
 def latest_version(store: Store, artifact: str, view: View) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Remedy",
+    "mend_date",
     "mend_gap",
     "mend_origin",
     "mend_owner",
@@ -63,6 +64,15 @@ def mend_run(node: str) -> Remedy:
     """A run that did not end well, or is not known."""
     command = shlex.join(["lineage", "show", node])
     return Remedy((command,), "run it again under `lineage run -- COMMAND`, gate the new version")
+
+
+def mend_date(node: str) -> Remedy:
+    """Something dated later than now."""
+    return Remedy(
+        (shlex.join(["lineage", "show", node]),),
+        "set the clock of what recorded it; then make it again and gate the new version, or have "
+        "its source withdraw the entry (`claim.retracted`)",
+    )
 
 
 def mend_gap(reason: str) -> Remedy:

@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from typing_extensions import override
 
+from lineage.model.canonical import iso
 from lineage.model.ids import artifact_of, parse_id
 from lineage.ownership.checks import AllOf, Blocking, Check, Outcome, Rule
 from lineage.ownership.evidence import Evidence
@@ -23,6 +24,7 @@ from lineage.ownership.kinds import NEED_OWNER
 from lineage.ownership.patterns import Pattern
 from lineage.ownership.precedence import Status
 from lineage.ownership.remedies import (
+    mend_date,
     mend_gap,
     mend_origin,
     mend_owner,
@@ -79,12 +81,13 @@ class EvidenceComplete(Rule):
 
     Undecided where the walk was cut, where a gap touches it (but for the reasons in
     ``accept_gaps``), where a version used is not known (``accept_unresolved``), where nobody
-    recorded what made a version of what is made (``accept_unknown_origins``), and where nothing
-    says how the subject was made. Both lists are globs over an artifact's id or its name.
+    recorded what made a version of what is made (``accept_unknown_origins``), where nothing says
+    how the subject was made, and where something that was said is dated later than now. Both lists
+    are globs over an artifact's id or its name.
     """
 
     id: ClassVar[str] = "evidence-complete"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     patterns: ClassVar[frozenset[str]] = frozenset({
         "accept_unresolved", "accept_unknown_origins",
     })  # fmt: skip
@@ -102,6 +105,11 @@ class EvidenceComplete(Rule):
         if not evidence.runs:
             why = "no run is known to have made it, nor anything upstream of it"
             yield Blocking(subject, subject, why, unsure, mend_run(subject))
+        for each in evidence.ahead:
+            why = f"{each.what}: dated {iso(each.at)}, later than now"
+            yield Blocking(
+                each.node, evidence.name_of(each.node), why, unsure, mend_date(each.node)
+            )
         for gap in evidence.gaps:
             if gap.reason not in self.accept_gaps:
                 why = f"something may have been missed here: {gap.reason}"

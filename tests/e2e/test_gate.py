@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from lineage.cli.main import main
 from lineage.errors import StoreBusyError
-from lineage.model.canonical import iso
+from lineage.model.canonical import iso, micros
 from lineage.model.changes import (
     ArtifactDescribed,
     Change,
@@ -162,6 +162,26 @@ def test_doubt_is_two(site: Site) -> None:
     value = site.json("gate", "deploy", site.model, exit_code=2)
     assert value["decision"] == "undecided"
     assert site.entries("gate.decided")[-1]["decision"] == "undecided"
+
+
+def test_a_run_that_fails_in_the_far_future_is_two_and_named(site: Site) -> None:
+    site.own()
+    site.record(RunFinished(event_at=micros("9999-01-01T00:00:00Z"), run=TRAIN, state="FAIL"))
+    shown = site.lineage("gate", "deploy", site.model)
+    assert shown.exit_code == 2
+    assert "RUN_STATE FAIL: dated 9999-01-01T00:00:00.000000Z, later than now" in shown.output
+    assert site.entries("gate.decided")[-1]["evidence"]["ahead"][0]["node"] == "run:local,train,r1"
+
+
+def test_a_host_whose_clock_is_a_minute_ahead_does_not_block(site: Site) -> None:
+    site.own()
+    again = RunRef(namespace="local", job="train", run_id="r2")
+    at = time.time_ns() // 1000 + 60 * SECOND
+    model = Output(namespace="file", name=f"{site.root}/models/it's new ü.joblib",
+                   artifact_kind="model", version=file_token("b" * 64), at=at)  # fmt: skip
+    site.record(RunFinished(event_at=at, run=again, state="COMPLETE", outputs=[model]))
+    allowed = site.json("gate", "deploy", site.model)
+    assert (allowed["subject"][-64:], allowed["as_of"]) == ("b" * 64, at)
 
 
 @pytest.mark.parametrize(
