@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -10,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -23,9 +24,9 @@ from deltalake import DeltaTable, write_deltalake
 from typing_extensions import override
 
 from lineage.capture.delta.position import CursorFile, Position
-from lineage.capture.delta.storage import LocalLog, table_ref
+from lineage.capture.delta.storage import LocalLog, Stamp, table_ref
 from lineage.capture.delta.tail import Captured, DeltaTail
-from lineage.errors import StoreError, VersionLostError
+from lineage.errors import SourceUnavailableError, StoreError, VersionLostError
 from lineage.model.changes import ClaimRetracted, GapRecorded, TableCommitted
 from lineage.model.claims import StateType
 from lineage.model.envelope import Actor
@@ -212,6 +213,55 @@ def test_random_damage_never_passes_for_a_commit(tmp_path: Path) -> None:
 
 
 # --- cursors
+
+
+class Failing(LocalLog):
+    """A log on a file system that goes away at a given question."""
+
+    def __init__(self, table: Path, fails_at: int) -> None:
+        super().__init__(table)
+        self.left = fails_at
+
+    def _ask(self) -> None:
+        self.left -= 1
+        if self.left == 0:
+            raise SourceUnavailableError("stale file handle")
+
+    @override
+    def read(self, name: str) -> bytes | None:
+        self._ask()
+        return super().read(name)
+
+    @override
+    def stamp(self, name: str) -> Stamp | None:
+        self._ask()
+        return super().stamp(name)
+
+    @override
+    def names(self) -> Iterable[str] | None:
+        self._ask()
+        return super().names()
+
+
+@pytest.mark.parametrize("fails_at", range(1, 40))
+def test_a_log_that_goes_away_amid_a_batch_loses_nothing(tmp_path: Path, fails_at: int) -> None:
+    table = grown(tmp_path / "t", 5)
+    whole = log_file(table, 2).read_bytes()
+    log_file(table, 2).write_bytes(b"")
+    watched = Watched(table)
+    watched.versions()
+    watched.clock.at = 60
+    assert watched.versions() == [3, 4], "2 is torn, and passed over"
+    log_file(table, 2).write_bytes(whole)
+    grown(table, 1)
+    failing = Failing(table, fails_at)
+    tail = DeltaTail(failing, table_ref(table), watched.tail.position, clock=watched.clock)
+    found: list[int] = []
+    for _ in range(3):
+        with contextlib.suppress(SourceUnavailableError):
+            changes = [captured.change for captured in tail.poll()]
+            found += [change.version for change in changes if isinstance(change, TableCommitted)]
+    assert found == [2, 5]
 
 
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"format": 9}', "\0\0\0"])

@@ -23,16 +23,18 @@ from dataclasses import replace
 
 from lineage.capture.delta.actions import Commit, parse_actions
 from lineage.capture.delta.anchor import Anchor, Fate, Finding
-from lineage.capture.delta.log import commit_change, event_id_of_commit, overwrites
-from lineage.capture.delta.names import Listing, commit_name, read_listing
+from lineage.capture.delta.folder import Folder
+from lineage.capture.delta.live import LivePaths
+from lineage.capture.delta.log import commit_change, event_id_of_commit
+from lineage.capture.delta.mending import Mending
+from lineage.capture.delta.names import Listing, commit_name
 from lineage.capture.delta.position import Position, Torn, digest_of_commit
 from lineage.capture.delta.reports import Captured, Reports
 from lineage.capture.delta.series import first_event_at, id_after_gap, ids_of
-from lineage.capture.delta.snapshot import replay
 from lineage.capture.delta.steady import Steady
 from lineage.capture.delta.storage import LogStorage, Stamp
-from lineage.errors import LineageError, SourceUnavailableError, TornCommitError
-from lineage.model.changes import ArtifactRef, TableCommitted
+from lineage.errors import SourceUnavailableError, TornCommitError
+from lineage.model.changes import ArtifactRef
 
 __all__ = ["Captured", "DeltaTail"]
 
@@ -40,8 +42,6 @@ _BATCH_BYTES = 32 << 20
 """A batch ends at this many bytes of log, whatever its number of commits."""
 _TRIES = 3
 """How often a batch is read again that turned out to be of two tables."""
-_LIST_EVERY = 30.0
-"""Seconds after which the folder is listed even if it looks unchanged."""
 
 
 def _now() -> int:
@@ -75,13 +75,12 @@ class DeltaTail:
         self._report = Reports(table)
         self._anchor = Anchor(log)
         self._recorded = recorded
-        self._clock = clock
         self._now = now
-        self._listed: tuple[Stamp, float] | None = None
-        self._live: set[str] | None = None
+        self._folder = Folder(log, clock)
+        self._live = LivePaths(log)
+        self._mending = Mending(log, table, self._report, now)
         self._unread = Steady(patience, clock)
         self._changed = Steady(patience, clock)
-        self._looked: dict[int, Stamp] = {}
 
     @property
     def source(self) -> str:
@@ -96,12 +95,18 @@ class DeltaTail:
         before = self.position
         for _ in range(_TRIES):
             self.waiting = ""
-            out = self._poll(limit)
-            if self._anchor.held_throughout():
+            held = False
+            try:
+                out = self._poll(limit)
+                held = self._anchor.held_throughout()
+            finally:
+                if not held:
+                    # Nobody is told what was read so far: it may be of two tables (the log was
+                    # cleaned or replaced meanwhile), or the rest could not be read.
+                    self._forget()
+                    self.position = before
+            if held:
                 return out
-            # The log was cleaned or replaced while it was read: what was read may be of two tables.
-            self._forget()
-            self.position = before
         self.waiting = "the log changes while it is read"
         return []
 
@@ -115,17 +120,18 @@ class DeltaTail:
         self._anchor.begin()
         if self.position is None:
             return out
-        self._mend(out)
+        self.position = self._mending.mend(self.position, out)
         self._follow(out, limit)
         return out
 
     def _forget(self) -> None:
         """Drop what is only remembered of the log; the position is what counts."""
         self._anchor.forget()
-        self._listed, self._live = None, None
+        self._folder.forget()
+        self._live.forget()
         self._unread.forget()
         self._changed.forget()
-        self._looked.clear()
+        self._mending.forget()
 
     # --- reading on
 
@@ -152,13 +158,18 @@ class DeltaTail:
 
     def _take(self, commit: Commit, raw: bytes, stamp: Stamp, out: list[Captured]) -> None:
         at = self._at
-        change = self._change(commit, at.table_id, stamp, self._live_before(commit))
+        change = commit_change(
+            self._table,
+            commit,
+            table_id=at.table_id,
+            modified_at=stamp.modified_at,
+            log=at.log_id,
+            live=self._live.before(commit),
+        )
         out.append(Captured(change, event_id_of_commit(change.table_id, commit.version)))
         if commit.shorter_than_said:
             out.append(self._report.short(change.table_id, commit.version, at=change.event_at))
-        if self._live is not None:
-            self._live.difference_update(commit.removed)
-            self._live.update(file.path for file in commit.added)
+        self._live.take(commit)
         told = [torn for torn in at.torn if torn.version == commit.version]
         out += [self._report.mended(t.table_id, t.version, at=self._now()) for t in told]
         self.position = Position(
@@ -171,40 +182,12 @@ class DeltaTail:
         self._anchor.took(commit.version, stamp)
         self._unread.forget()
 
-    def _change(
-        self, commit: Commit, table_id: str, stamp: Stamp, live: set[str] | None
-    ) -> TableCommitted:
-        return commit_change(
-            self._table,
-            commit,
-            table_id=table_id,
-            modified_at=stamp.modified_at,
-            log=self._at.log_id,
-            live=live,
-        )
-
-    def _live_before(self, commit: Commit) -> set[str] | None:
-        """Paths live before a commit, replayed only for one that says it overwrites."""
-        if commit.version == 0 or not overwrites(commit.info):
-            return None
-        if self._live is None:
-            try:
-                self._live = set(replay(self._log, commit.version - 1).files)
-            except LineageError:
-                return None
-        return self._live
-
     # --- 1 gaps
 
     def _hole(self, version: int, out: list[Captured]) -> bool:
         """The next commit is not there. True: it was passed over, or is there now; read on."""
-        folder, asked = self._log.folder_stamp(), self._clock()
-        listed, when = self._listed or (None, 0.0)
-        if folder is not None and folder == listed and asked - when < _LIST_EVERY:
-            return False  # nothing came or went; not every file system tells by the folder's time
-        listing = self._listing()
-        if listing is None or listing.latest is None or listing.latest < version:
-            self._listed = (folder, asked) if folder else None
+        listing = self._folder.reaches(version)
+        if listing is None or listing.latest is None:
             return False
         if self._log.stamp(commit_name(version)) is not None:
             return True  # it landed between the two questions
@@ -229,7 +212,7 @@ class DeltaTail:
     def _pass_to(self, position: Position) -> None:
         self.position = position
         self._anchor.loosen()
-        self._live = None
+        self._live.forget()
         self._unread.forget()
 
     def _time_of(self, version: int) -> int:
@@ -249,7 +232,7 @@ class DeltaTail:
         digest = digest_of_commit(raw)
         if not self._unread.for_long((version, digest)):
             return False
-        listing = self._listing() or Listing()
+        listing = self._folder.listing() or Listing()
         at = self._at
         table_id = at.table_id or min(ids_of(self._log, listing), default="")
         if not table_id:
@@ -263,26 +246,6 @@ class DeltaTail:
             return False
         self._pass_to(Position(version, table_id, at.log_id or table_id, torn.digest, kept))
         return True
-
-    def _mend(self, out: list[Captured]) -> None:
-        """Look again at the commits that were passed over."""
-        for torn in self._at.torn:
-            stamp = self._log.stamp(commit_name(torn.version))
-            if torn.version > self._at.version or stamp is None:
-                continue
-            if stamp == self._looked.get(torn.version):
-                continue
-            self._looked[torn.version] = stamp
-            raw = self._log.read(commit_name(torn.version))
-            try:
-                commit = parse_actions(torn.version, raw or b"")
-                change = self._change(commit, torn.table_id, stamp, None)
-            except TornCommitError:
-                continue
-            out.append(Captured(change, event_id_of_commit(change.table_id, torn.version)))
-            out.append(self._report.mended(torn.table_id, torn.version, at=self._now()))
-            kept = tuple(entry for entry in self._at.torn if entry != torn)
-            self.position = replace(self._at, torn=kept)
 
     # --- 3 and 4 another log, or none
 
@@ -334,13 +297,13 @@ class DeltaTail:
         raw = self._log.read(commit_name(version))
         digest = digest_of_commit(raw) if raw is not None else ""
         kept = tuple(torn for torn in self._at.torn if torn.version <= version)
-        self._live = None
+        self._live.forget()
         self.position = replace(self._at, version=version, digest=digest, torn=kept)
 
     # --- beginning
 
     def _begin(self, out: list[Captured]) -> None:
-        listing = self._listing()
+        listing = self._folder.listing()
         if listing is None or listing.latest is None:
             self.waiting = "there is no table yet"
             return
@@ -361,7 +324,3 @@ class DeltaTail:
         if self.position is None:
             raise AssertionError("no position")
         return self.position
-
-    def _listing(self) -> Listing | None:
-        names = self._log.names()
-        return None if names is None else read_listing(names)
