@@ -2,6 +2,6 @@
 
 ``names`` reads file names of a log, ``storage`` its bytes, ``actions`` one commit; ``log`` says
 what a commit means as a change; ``checkpoint`` and ``snapshot`` replay a log up to a version;
-``tail`` follows it, ``position`` remembers how far, ``follow`` delivers it, ``commits`` reads
-single commits.
+``tail`` follows it (``folder`` lists it, ``live`` and ``mending`` remember what is needed of it),
+``position`` says how far, ``follow`` delivers it, ``commits`` reads single commits.
 """
