@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from lineage.errors import RefusedError, UnknownNameError
-from lineage.model.canonical import FOREVER
 from lineage.model.changes import GateDecided
 from lineage.model.envelope import Actor
 from lineage.model.ids import ARTIFACT, class_of, parse_id, token_of
@@ -19,11 +18,12 @@ from lineage.ownership.ahead import CLOCK_SKEW, first_of_each, versions_ahead
 from lineage.ownership.checks import Blocking, Finding, Outcome
 from lineage.ownership.claims import aliases_of
 from lineage.ownership.evidence import Evidence, collect
+from lineage.ownership.latest import latest_version, undated_since
 from lineage.ownership.policy import Policy
 from lineage.ownership.rules import on_complete_evidence
 from lineage.store.contract import Store, View
 
-__all__ = ["Decision", "Verdict", "decide", "latest_version"]
+__all__ = ["Decision", "Verdict", "decide"]
 
 
 class Verdict(enum.StrEnum):
@@ -133,19 +133,11 @@ def _collect(store: Store, named: str, policy: Policy, view: View) -> Evidence:
         return collect(store, policy.action, named, view, limit=policy.limit)
     latest = latest_version(store, named, view)
     evidence = collect(store, policy.action, latest, view, limit=policy.limit)
-    later = [
-        each
-        for member in aliases_of(store, [named], view)[named]
-        for each in versions_ahead(store, member, view)
-    ]
-    return replace(evidence, ahead=(*evidence.ahead, *later))
-
-
-def latest_version(store: Store, artifact: str, view: View) -> str:
-    """The version made last under any name of an artifact, or itself where it has none."""
-    found = [
-        (-FOREVER if made_at is None else made_at, member == artifact, index, version)
-        for member in aliases_of(store, [artifact], view)[artifact]
-        for index, (version, made_at) in enumerate(store.versions(member, view))
-    ]
-    return max(found)[3] if found else artifact
+    names = aliases_of(store, [named], view)[named]
+    later = [each for name in names for each in versions_ahead(store, name, view)]
+    undated = undated_since(store, names, latest, view)
+    return replace(
+        evidence,
+        ahead=(*evidence.ahead, *later),
+        unknown_origins=tuple(sorted({*evidence.unknown_origins, *undated})),
+    )
