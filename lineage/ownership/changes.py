@@ -15,26 +15,16 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from lineage.errors import OwnershipError, RefusedError
+from lineage.errors import OwnershipError
 from lineage.model.canonical import FOREVER, iso
 from lineage.model.changes import OwnerAccepted, OwnerClaimed, OwnerRetracted
 from lineage.model.claims import StateType
 from lineage.model.envelope import Actor
-from lineage.model.ids import (
-    ARTIFACT,
-    JOB,
-    SCOPE,
-    TEAM,
-    class_of,
-    parse_id,
-    scope_id,
-    team_id,
-)
-from lineage.model.naming import normalise
-from lineage.ownership.claims import Owners, aliases_of, owned_as
-from lineage.ownership.patterns import scope_of
+from lineage.model.ids import SCOPE, class_of
+from lineage.ownership.claims import Owners, aliases_of
 from lineage.ownership.precedence import Claim
 from lineage.ownership.standing import claim_of, split_key
+from lineage.ownership.targets import scope_target, subject_of, target_words, team_of
 from lineage.store.contract import StateValue, Store, View
 
 __all__ = [
@@ -45,7 +35,6 @@ __all__ = [
     "members_of",
     "retract",
     "scope_target",
-    "target_words",
     "team_of",
 ]
 
@@ -68,48 +57,6 @@ class Terms:
     reason: str = ""
 
 
-_CLASSES = frozenset({"artifact", "job", "run", "person", "service", "scope"})
-
-
-def team_of(text: str) -> str:
-    """The id of a team that a person named ``risk`` or ``team:risk``.
-
-    Raises ``OwnershipError`` (``bad-team``): only a team is accountable, and its name is not empty
-    and has no ``|`` (which divides team and claim source in the record).
-    """
-    cls, colon, _ = text.partition(":")
-    if colon and cls in _CLASSES:
-        raise _bad_team(text, "only a team can be accountable")
-    node = text if colon and cls == TEAM else team_id(text)
-    try:
-        parsed = parse_id(node)
-    except RefusedError as fault:
-        raise _bad_team(text, fault.message) from fault
-    if not parsed.texts[0].strip() or "|" in node or not text.strip():
-        raise _bad_team(text, "a team's name is not empty and has no `|`")
-    return node
-
-
-def scope_target(namespace: str, name: str) -> str:
-    """The id of a scope pattern, in the one spelling of names (``s3a://`` -> ``s3://``).
-
-    Raises ``OwnershipError`` (``not-ownable``) for an empty pattern or one that is too long.
-    """
-    if not namespace or not name:
-        raise _not_ownable("an empty pattern matches nothing", "`**` matches everything")
-    scope = scope_id(*normalise(namespace, name))
-    if not scope_of(scope).readable:
-        raise _not_ownable("a pattern of more than 1,024 bytes", "use a shorter one")
-    return scope
-
-
-def target_words(subject: str) -> list[str]:
-    """How a person names a subject of ownership on the command line, as separate words."""
-    if class_of(subject) == SCOPE:
-        return ["--scope", *parse_id(subject).texts]
-    return [subject]
-
-
 def claim(
     store: Store, target: str, team: str, terms: Terms | None = None, *, actor: Actor, now: int
 ) -> OwnerClaimed:
@@ -119,7 +66,7 @@ def claim(
     else than ``actor`` has accepted it.
     """
     terms = terms or Terms()
-    subject, team, source = _subject(target), team_of(team), _source(terms.source)
+    subject, team, source = subject_of(target), team_of(team), _source(terms.source)
     start = now if terms.since is None else terms.since
     if terms.until is not None and terms.until <= start:
         raise OwnershipError(
@@ -159,7 +106,7 @@ def accept(
     Of a backdated claim the acceptance reaches back as far as the claim. Where the team's members
     are recorded, ``actor`` is one of them, or says in ``reason`` why not.
     """
-    subject, team = _subject(target), team_of(team)
+    subject, team = subject_of(target), team_of(team)
     view = _now(store, now)
     found = _only(_claims(store, subject, team, source, view, awaiting=True), subject, "accept")
     if found is None:
@@ -220,7 +167,7 @@ def retract(
     reason: str = "",
 ) -> OwnerRetracted:
     """The claim of ``team`` on ``target`` holds no longer, from now on."""
-    subject, team = _subject(target), team_of(team)
+    subject, team = subject_of(target), team_of(team)
     view = _now(store, now)
     found = _only(_claims(store, subject, team, source, view), subject, "retract")
     if found is None:
@@ -251,14 +198,6 @@ def _last_at(store: Store, subject: str, key: str) -> int:
     head = store.head().seq
     made = store.state_evidence(subject, StateType.OWNED_BY, key, head)
     return max((evidence.at for evidence in made), default=-FOREVER)
-
-
-def _subject(target: str) -> str:
-    """What a claim on ``target`` is about: versions are owned as their artifact, runs as a job."""
-    subject = owned_as(target)
-    if parse_id(subject).cls not in (ARTIFACT, JOB, SCOPE):
-        raise _not_ownable(f"nobody can own {target}", "claim an artifact, a job or a scope")
-    return subject
 
 
 def _source(source: str) -> str:
@@ -338,15 +277,3 @@ def _advice(store: Store, view: View, subject: str, team: str, verb: str) -> str
         return f"claims that are there: {'; '.join(f'`{each}`' for each in words)}"
     made = shlex.join(["lineage", "owners", "claim", *target_words(subject), team])
     return f"make it first: `{made}`" if verb == "accept" else "it may have ended already"
-
-
-def _bad_team(text: str, why: str) -> OwnershipError:
-    return OwnershipError(
-        f"not a team: {text!r:.100}: {why}",
-        code="bad-team",
-        hint="name it like `risk` or `team:risk`",
-    )
-
-
-def _not_ownable(what: str, hint: str) -> OwnershipError:
-    return OwnershipError(what, code="not-ownable", hint=hint)

@@ -6,8 +6,9 @@ import shlex
 
 from lineage.model.changes import OwnerAccepted, OwnerClaimed, OwnerRetracted
 from lineage.model.envelope import Actor
-from lineage.ownership.changes import EXPLICIT, members_of, target_words
+from lineage.ownership.changes import EXPLICIT, members_of
 from lineage.ownership.precedence import Ownership, Status
+from lineage.ownership.targets import target_words
 from lineage.store.contract import Store, View
 
 __all__ = ["notes_on"]

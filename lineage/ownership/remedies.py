@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lineage.model.ids import TEAM, class_of, parse_id
-from lineage.ownership.changes import EXPLICIT, target_words
+from lineage.ownership.changes import EXPLICIT
 from lineage.ownership.kinds import UNDESCRIBED
 from lineage.ownership.origins import record_its_making, watch_command
 from lineage.ownership.precedence import Claim, Ownership, Status
+from lineage.ownership.targets import target_words
 
 if TYPE_CHECKING:
     from lineage.ownership.evidence import Evidence
