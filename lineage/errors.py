@@ -22,6 +22,13 @@
         StoreInUseError      a second service on one file
         TamperedError        the ledger does not verify; names the first bad position
         ReadOnlyStoreError   an append on a store opened read-only
+        StoreUnavailableError*  the database is away
+          OutcomeUnknownError*  it went away while it committed: ask again, by event id
+        StoreAuthError       the database does not let us in
+        StoreTlsError        one side speaks TLS and the other does not, or whom it proves to be
+        NotAStoreError       what answers is no Neo4j, or has no such database
+        StoreBehindError     the database needs `lineage migrate`
+        StoreKeyError        the key is that of another store
       CaptureError           a source cannot be read
         SourceUnavailableError*
         LogGapError          a stretch of a source was lost
@@ -225,6 +232,57 @@ class ReadOnlyStoreError(StoreError):
 
     code = "store-read-only"
     exit_status = 77
+
+
+class StoreUnavailableError(StoreError):
+    """The database that holds the store is away for now."""
+
+    code = "store-unavailable"
+    retryable = True
+    exit_status = 69
+
+
+class OutcomeUnknownError(StoreUnavailableError):
+    """The database went away while it committed: recorded or not, only it can tell.
+
+    The same entries can be appended again: those that are there are found by their event ids.
+    """
+
+    code = "outcome-unknown"
+
+
+class StoreAuthError(StoreError):
+    """The database does not let us in, or not do what a store does."""
+
+    code = "store-auth"
+    exit_status = 77
+
+
+class StoreTlsError(StoreError):
+    """No encrypted connection: one side does not speak TLS, or its certificate is not trusted."""
+
+    code = "store-tls"
+    exit_status = 69
+
+
+class NotAStoreError(StoreError):
+    """What answers at the address is no Neo4j, or it has no database of that name."""
+
+    code = "not-a-store"
+    exit_status = 64
+
+
+class StoreBehindError(StoreError):
+    """The database was written by an older version; it is not changed without being asked to."""
+
+    code = "store-behind"
+
+
+class StoreKeyError(StoreError):
+    """The key is that of another store: what it names would look new."""
+
+    code = "store-key"
+    exit_status = 64
 
 
 class CaptureError(LineageError):

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from lineage.errors import ConfigError
 
-__all__ = ["Settings", "load_settings"]
+__all__ = ["NEO4J_SCHEMES", "Settings", "load_settings"]
 
 _MIB = 1 << 20
-_NEO4J = frozenset({"neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc"})
+NEO4J_SCHEMES = frozenset({"neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc"})
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Settings:
     def store_kind(self) -> str:
         """``sqlite`` or ``neo4j``. Raises ``ConfigError`` for what is neither."""
         scheme, _, rest = self.store.partition("://")
-        if scheme in _NEO4J and rest:
+        if scheme in NEO4J_SCHEMES and rest:
             return "neo4j"
         if scheme == "sqlite" and rest.strip("/"):
             return "sqlite"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from lineage.store.contract import Store
 __all__ = [
     "Workspace",
     "local_actor",
+    "migrate_store",
     "open_store",
     "open_workspace",
     "scratch_store",
@@ -50,6 +51,27 @@ def open_store(settings: Settings, *, read_only: bool = False) -> Store:
     from lineage.store.sqlite import SqliteStore
 
     return SqliteStore(settings.store_path, interpret, read_only=read_only)
+
+
+def migrate_store(
+    settings: Settings, tell: Callable[[str], None] = lambda _: None, *, dry_run: bool = False
+) -> list[str]:
+    """Bring the store's schema up to date; names of what was applied, or would be.
+
+    ``tell`` is given every name before it is applied. A SQLite file is brought up to date whenever
+    it is opened for writing, so nothing is ever said of it.
+    """
+    if settings.store_kind == "sqlite":
+        if not dry_run:
+            settings.store_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            open_store(settings).close()
+        return []
+    from lineage.store.neo4j import schema
+    from lineage.store.neo4j.connection import Database
+
+    with Database.open(settings.store, settings.store_password) as database:
+        database.verify()
+        return schema.pending(database) if dry_run else schema.migrate(database, tell)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import pytest
 from tests import needs
 
 if TYPE_CHECKING:
+    from lineage.store.neo4j.connection import Database
     from tests.kafka_broker import KafkaBroker
     from tests.neo4j_server import Neo4jAt
 
@@ -63,6 +64,8 @@ def neo4j_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jAt]:
         needs.missing("neo4j", str(why))
     try:
         server.start()
+        with server.at.session() as session:
+            claim(session)
         yield server.at
         server.stop()
     finally:
@@ -78,6 +81,17 @@ def neo4j_at(neo4j_server: Neo4jAt) -> Iterator[Neo4jAt]:
         with neo4j_server.session() as session:
             wipe(session)
         yield neo4j_server
+
+
+@pytest.fixture
+def neo4j_database(neo4j_at: Neo4jAt) -> Iterator[Database]:
+    """A database as ``lineage migrate`` leaves an empty one."""
+    from lineage.store.neo4j import schema
+    from lineage.store.neo4j.connection import Database
+
+    with Database.open(neo4j_at.url, neo4j_at.password) as database:
+        schema.migrate(database)
+        yield database
 
 
 @pytest.fixture(scope="session")

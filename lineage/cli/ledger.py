@@ -1,4 +1,4 @@
-"""`lineage ledger`, `lineage rebuild`, `lineage backup`, `lineage migrate`."""
+"""`lineage ledger`, `lineage rebuild`, `lineage backup`."""
 
 from __future__ import annotations
 
@@ -211,15 +211,6 @@ def backup(*, file: Path, as_json: bool) -> None:
         )
 
     emit(value, as_json=as_json, human=human)
-
-
-@click.command()
-@json_option
-def migrate(*, as_json: bool) -> None:
-    """Bring the store's schema up to date (opening it for writing does)."""
-    with workspace() as ws:
-        value = {"store": ws.settings.store, "counts": ws.store.counts()}
-    emit(value, as_json=as_json, human=lambda: click.echo(f"{value['store']} is up to date"))
 
 
 def _row(entry: StoredEntry) -> dict[str, Any]:

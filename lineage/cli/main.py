@@ -26,7 +26,7 @@ COMMANDS: dict[str, str] = {
     "gate": "lineage.cli.gate:gate",
     "graphql": "lineage.cli.query:graphql",
     "ledger": "lineage.cli.ledger:ledger",
-    "migrate": "lineage.cli.ledger:migrate",
+    "migrate": "lineage.cli.migrate:migrate",
     "owners": "lineage.cli.owners:owners",
     "pin": "lineage.cli.pin:pin",
     "rebuild": "lineage.cli.ledger:rebuild",
