@@ -20,7 +20,7 @@ from lineage.model.claims import LAST_WALKED, EdgeType, Method, TableCommit
 from lineage.model.ids import artifact_of
 from lineage.store.contract import Direction, Edge, History, Walk
 
-__all__ = ["Walker", "is_walked", "walk_among"]
+__all__ = ["State", "Walker", "is_walked", "walk_among"]
 
 
 def is_walked(edge: Edge) -> bool:

@@ -68,6 +68,14 @@ class Address:
         """The address as the driver takes it."""
         return f"{self.scheme}://{self.place}"
 
+    def takes_connections(self) -> bool:
+        """Whether anybody listens there."""
+        try:
+            socket.create_connection((self.host, self.port), _PROBE_SECONDS).close()
+        except OSError:
+            return False
+        return True
+
     def speaks_tls(self) -> bool:
         """Whether what answers there speaks TLS, trusted or not; False where nothing answers."""
         context = ssl.create_default_context()

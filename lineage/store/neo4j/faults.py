@@ -164,6 +164,8 @@ def _not_reached(fault: ServiceUnavailable, address: Address) -> StoreError:
 
 
 def _misunderstood(address: Address) -> StoreError | None:
+    if not address.takes_connections():
+        return None
     if not address.encrypted and address.speaks_tls():
         return StoreTlsError(
             f"{address.place} takes encrypted connections only",

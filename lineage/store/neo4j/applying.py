@@ -1,0 +1,205 @@
+"""Claims while entries are appended: what they make known, what they say, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import neo4j
+
+from lineage.model.canonical import FOREVER
+from lineage.model.claims import Claims, EdgeType, EntryRef, StateOp, StateType, TableCommit
+from lineage.model.fold import Op
+from lineage.model.ids import artifact_of, token_of
+from lineage.store.neo4j.commits import commit_row
+from lineage.store.neo4j.documents import pack
+from lineage.store.neo4j.family import DerivedRow, Family
+from lineage.store.neo4j.groups import UseKey
+from lineage.store.neo4j.states import KeyId, Said
+from lineage.store.neo4j.working import WorkingSet
+from lineage.store.neo4j.writes import Pending, object_key, stored_type
+
+__all__ = ["Applying", "families_of", "uses_and_versions"]
+
+
+def families_of(claims: Claims, working: WorkingSet) -> Iterator[str]:
+    """Ids whose families an entry may change."""
+    uses, versions = uses_and_versions(claims)
+    yield from (key[1] for key in uses)
+    yield from (artifact_of(version) for version in versions)
+    for node in claims.nodes():
+        if token_of(node) and not working.knows(node):
+            yield artifact_of(node)
+    for op in claims.states:
+        if is_alias(op):
+            yield from (op.subject, op.object)
+
+
+def uses_and_versions(claims: Claims) -> tuple[set[UseKey], set[str]]:
+    """Uses without a version, and versions said to be made."""
+    uses = {(c.down, c.up, c.said) for c in claims.occurrences if stored_type(c) == "OPEN_USE"}
+    versions = {
+        c.down for c in claims.occurrences if c.type is EdgeType.GENERATED and token_of(c.down)
+    }
+    return uses, versions | {commit.version for commit in claims.commits}
+
+
+def is_alias(op: StateOp) -> bool:
+    """Whether an operation makes, or unmakes, two things one."""
+    return op.type is StateType.SAME_AS and not token_of(op.subject) and not token_of(op.object)
+
+
+class Applying:
+    """Applies claims. Per entry: ``know``, any of ``add``, then ``settle``; ``flush`` writes."""
+
+    def __init__(
+        self, tx: neo4j.Transaction, working: WorkingSet, edges: int, states: int, nodes: int
+    ) -> None:
+        self._tx = tx
+        self._working = working
+        self._pending = Pending()
+        self._families: dict[int, Family] = {}
+        self._aliased: dict[int, Family] = {}
+        self.edges = edges
+        """Visible claims that are edges; keys of states with visible ones; known nodes."""
+        self.states = states
+        self.nodes = nodes
+
+    def entry(self, row: list[Any]) -> None:
+        """Write an entry of the ledger."""
+        self._pending.entries.append(row)
+
+    def flush(self) -> None:
+        """Write what waits."""
+        self._pending.flush(self._tx)
+
+    def know(self, nodes: Sequence[str], seq: int) -> None:
+        """Make every id that an entry mentions known, and the artifacts of versions."""
+        for node in nodes:
+            artifact = artifact_of(node)
+            for one in (artifact, node) if artifact != node else (node,):
+                if not self._working.knows(one):
+                    self._pending.node(one, seq)
+                    self._working.add_node(one)
+                    self.nodes += 1
+                    if one != artifact:
+                        self._family(artifact).know(one)
+
+    def _family(self, member: str) -> Family:
+        family = self._working.family(member)
+        self._families[id(family)] = family
+        return family
+
+    # --- one entry's claims
+
+    def add(self, ref: EntryRef, seq: int, claims: Claims, *, dead: int) -> None:
+        """Write what entry ``seq`` says, to be seen until entry ``dead``."""
+        self.add_edges(seq, claims, dead)
+        self.add_states(ref, seq, enumerate(claims.states))
+        self.add_commits(seq, claims.commits, dead)
+
+    def add_edges(self, seq: int, claims: Claims, dead: int) -> None:
+        """Write the occurrences of an entry."""
+        distinct = dict.fromkeys(claims.occurrences)
+        for claim in distinct:
+            self._pending.edge(claim, seq, dead)
+            if dead != FOREVER:
+                continue
+            if stored_type(claim) == "OPEN_USE":
+                key = (claim.down, claim.up, claim.said)
+                self._family(claim.up).use(key, claim.at, claim.method, seq)
+            elif claim.type is EdgeType.GENERATED and token_of(claim.down):
+                family = self._family(artifact_of(claim.down))
+                family.output(claim.up, claim.down, claim.said, claim.at, seq)
+        if dead == FOREVER:
+            self.edges += len(distinct)
+
+    def add_commits(self, seq: int, commits: Iterable[TableCommit], dead: int) -> None:
+        """Write what an entry says of tables' logs."""
+        for n, commit in enumerate(commits):
+            self._pending.commits.append(commit_row(commit, seq, dead, n))
+            if dead == FOREVER:
+                self._family(artifact_of(commit.version)).commit(commit.version, commit.at, seq)
+
+    def add_states(self, ref: EntryRef, seq: int, ops: Iterable[tuple[int, StateOp]]) -> None:
+        """Apply operations on states."""
+        for n, op in ops:
+            subject = self._working.subject(op.subject)
+            ident = self.ident(op, ref.source)
+            said = Said(
+                Op(op.at, ref.source, ref.event_id, n, op.value, op.since, op.until, op.method), seq
+            )
+            if ident not in subject.keys:
+                self.new_key(op)
+            key = subject.key(ident)
+            was_shown = key.shown
+            if not key.add(said):
+                subject = self._working.subject(op.subject, complete=True)
+                key.add(said)
+            subject.waiting.append((ident, said))
+            self.states += not was_shown
+            self._pending.subjects[op.subject] = subject
+            self.touched(op)
+
+    def ident(self, op: StateOp, source: str) -> KeyId:
+        """The state that an operation is on."""
+        return (op.type, op.object, source if op.type is StateType.ATTRIBUTE else "")
+
+    def new_key(self, op: StateOp) -> None:
+        """A subject has a state that it never had."""
+        if op.type not in (StateType.ATTRIBUTE, StateType.RUN_STATE):
+            obj = object_key(op.type, op.object)
+            self._pending.objects[int(op.type), obj, op.subject] = None
+
+    def touched(self, op: StateOp) -> None:
+        """What follows from an operation beyond what its key shows."""
+        if is_alias(op):
+            family = self._working.merge(op.subject, op.object)
+            self._families[id(family)] = family
+            self._aliased[id(family)] = family
+            self._pending.said_same[op.subject, op.object] = None
+        elif op.type is StateType.ATTRIBUTE and op.object == "kind":
+            self._pending.kinds[pack(op.value), op.subject] = None
+
+    # --- what follows
+
+    def withdraw(self, seq: int, claims: Claims) -> None:
+        """Families forget what entry ``seq`` claimed."""
+        uses, versions = uses_and_versions(claims)
+        for key in uses:
+            self._family(key[1]).forget(seq, [key], ())
+        for version in versions:
+            self._family(artifact_of(version)).forget(seq, (), [version])
+
+    def write_claims(self, seq: int, claims: Claims, dead: int) -> None:
+        """Write edges and commits of an entry anew; families are told by whoever asks."""
+        for claim in dict.fromkeys(claims.occurrences):
+            self._pending.edge(claim, seq, dead)
+            self.edges += dead == FOREVER
+        for n, commit in enumerate(claims.commits):
+            self._pending.commits.append(commit_row(commit, seq, dead, n))
+
+    def derived(self, rows: Iterable[DerivedRow]) -> None:
+        """Write derived edges."""
+        self._pending.rows(rows)
+
+    def rewritten(self, node: str) -> None:
+        """The operations of a subject changed in the past."""
+        subject = self._working.subject(node)
+        subject.rewritten = True
+        self._pending.subjects[node] = subject
+
+    def settle(self, seq: int) -> None:
+        """Bring derived edges to what the claims of entry ``seq`` made of them."""
+        current = {id(f): f for f in map(self._working.family, self._members(self._aliased))}
+        for family in current.values():
+            family.realias(self._working.aliases(family.members))
+        for family in {**self._families, **current}.values():
+            # Of families that were merged, what they became settles.
+            if self._working.family(min(family.members)) is family:
+                self._pending.rows(family.settle(seq))
+        self._families.clear()
+        self._aliased.clear()
+
+    def _members(self, families: dict[int, Family]) -> list[str]:
+        return [min(family.members) for family in families.values()]

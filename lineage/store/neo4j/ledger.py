@@ -1,0 +1,70 @@
+"""Entries as nodes: reading the ledger back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from lineage.model.claims import EntryRef
+from lineage.model.envelope import Actor
+from lineage.model.merkle import Frontier
+from lineage.store.contract import Head, StoredEntry
+from lineage.store.neo4j.bodies import ref_of, unpack_body
+from lineage.store.neo4j.documents import unpack
+from lineage.store.neo4j.reading import Reading
+
+__all__ = ["counts", "entries_after", "find", "head", "position_at"]
+
+_HEAD = "MATCH (h:Head {id: 'main'}) RETURN h.seq, h.recorded_at, h.frontier"
+_COUNTS = "MATCH (h:Head {id: 'main'}) RETURN h.seq, h.nodes, h.edges, h.states"
+_ENTRIES = """MATCH (e:Entry) WHERE e.seq > $after AND e.seq <= $after + $limit
+RETURN e.seq, e.recorded_at, e.kind, e.v, e.source, e.event_id, e.actor, e.verified, e.salt,
+e.packed, e.body, e.commitment, e.leaf ORDER BY e.seq"""
+
+
+def head(reading: Reading) -> Head:
+    """The end of the ledger."""
+    ((seq, at, frontier),) = reading.rows(_HEAD)
+    return Head(seq, at, Frontier.of_bytes(bytes(frontier or b"")))
+
+
+def counts(reading: Reading) -> dict[str, int]:
+    """Numbers of entries, nodes, edges and states."""
+    ((entries, nodes, edges, states),) = reading.rows(_COUNTS)
+    return {"entries": entries, "nodes": nodes, "edges": edges, "states": states}
+
+
+def entries_after(reading: Reading, after: int, limit: int) -> list[StoredEntry]:
+    """Up to ``limit`` entries with seq > ``after``: numbers have no gaps."""
+    return [_decoded(row) for row in reading.rows(_ENTRIES, after=after, limit=limit)]
+
+
+def _decoded(row: Iterable[Any]) -> StoredEntry:
+    seq, at, kind, v, source, event_id, actor, verified, salt, packed, body, commitment, leaf = row
+    return StoredEntry(
+        seq, at, unpack(kind), v, unpack(source), unpack(event_id),
+        Actor(unpack(actor), unpack(verified)), None if salt is None else bytes(salt),
+        unpack_body(packed, bytes(body)), bytes(commitment), bytes(leaf),
+    )  # fmt: skip
+
+
+def find(reading: Reading, source: str, event_id: str) -> int | None:
+    """The seq of an entry by its source's event id."""
+    ref = ref_of(EntryRef(source, event_id))
+    for (seq,) in reading.rows("MATCH (e:Entry {ref: $ref}) RETURN e.seq", ref=ref):
+        return int(seq)
+    return None
+
+
+def position_at(reading: Reading, recorded_at: int) -> int:
+    """The last seq recorded at or before a time: recorded times never go back."""
+    low, high = 0, head(reading).seq
+    while low < high:
+        middle = (low + high + 1) // 2
+        query = "MATCH (e:Entry {seq: $seq}) RETURN e.recorded_at"
+        ((at,),) = reading.rows(query, seq=middle)
+        if at <= recorded_at:
+            low = middle
+        else:
+            high = middle - 1
+    return low

@@ -1,0 +1,242 @@
+"""The Neo4j store: appends behind a lock on the head, reads at a position."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from typing_extensions import override
+
+from lineage.errors import ReadOnlyStoreError
+from lineage.model.claims import EdgeType, StateType
+from lineage.store.contract import (
+    Direction,
+    Edge,
+    Evidence,
+    Head,
+    History,
+    Hit,
+    Interpreter,
+    NewEntry,
+    Node,
+    Receipt,
+    StateValue,
+    Store,
+    StoredEntry,
+    View,
+    Walk,
+)
+from lineage.store.neo4j import digest as digests
+from lineage.store.neo4j import edges, ledger, nodes, state_reads
+from lineage.store.neo4j.connection import Database
+from lineage.store.neo4j.reading import Reading
+from lineage.store.neo4j.retrying import retrying
+from lineage.store.neo4j.walk import walk
+from lineage.store.neo4j.writer import Salted, Writer
+
+__all__ = ["Neo4jStore"]
+
+_BATCH = 500
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+class Neo4jStore(Store):
+    """A store in one Neo4j database. Any number of processes may read and append.
+
+    Raises ``StoreUnavailableError`` where the database cannot be reached, and ``StoreError``.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        interpret: Interpreter,
+        *,
+        clock: Callable[[], int] = _now,
+        read_only: bool = False,
+    ) -> None:
+        self.read_only = read_only
+        self._database = database
+        self._writing = threading.Lock()
+        self._writer = Writer(interpret, clock)
+
+    # --- ledger
+
+    @override
+    def append(self, entries: Sequence[NewEntry]) -> list[Receipt]:
+        if self.read_only:
+            raise ReadOnlyStoreError(
+                "this store is open for reading only",
+                hint="a store of a newer version can only be read: upgrade this program",
+            )
+        salted = [Salted.of(entry) for entry in entries]
+        with self._writing:
+            return retrying(lambda: self._append(salted))
+
+    def _append(self, entries: Sequence[Salted]) -> list[Receipt]:
+        try:
+            with self._database.session() as session, session.begin_transaction() as tx:
+                receipts = self._writer.append(tx, entries)
+                if any(receipt.new for receipt in receipts):
+                    tx.commit()
+                else:
+                    tx.rollback()
+        except BaseException:
+            self._writer.clear()
+            raise
+        return receipts
+
+    @contextmanager
+    def _reading(self, view: View | None = None) -> Iterator[Reading]:
+        with self._database.session(read_only=True) as session:
+            yield Reading.at(session, view) if view else Reading(session)
+
+    @override
+    def head(self) -> Head:
+        with self._reading() as reading:
+            return ledger.head(reading)
+
+    @override
+    def position_at(self, recorded_at: int) -> int:
+        with self._reading() as reading:
+            return ledger.position_at(reading, recorded_at)
+
+    @override
+    def entries(self, after: int = 0, limit: int | None = None) -> Iterator[StoredEntry]:
+        left = limit
+        while left is None or left > 0:
+            wanted = _BATCH if left is None else min(_BATCH, left)
+            with self._reading() as reading:
+                batch = ledger.entries_after(reading, after, wanted)
+            yield from batch
+            if len(batch) < wanted:
+                return
+            after = batch[-1].seq
+            left = None if left is None else left - len(batch)
+
+    @override
+    def find(self, source: str, event_id: str) -> int | None:
+        with self._reading() as reading:
+            return ledger.find(reading, source, event_id)
+
+    # --- graph
+
+    @override
+    def known(self, ids: Iterable[str], view: View) -> set[str]:
+        with self._reading(view) as reading:
+            return set(reading.known(ids))
+
+    @override
+    def nodes(self, ids: Sequence[str], view: View) -> list[Node]:
+        with self._reading(view) as reading:
+            return state_reads.nodes(reading, ids)
+
+    @override
+    def page(
+        self,
+        view: View,
+        *,
+        classes: Sequence[str] = (),
+        kinds: Sequence[str] = (),
+        versions: bool = False,
+        after: str = "",
+        limit: int = 100,
+    ) -> list[str]:
+        with self._reading(view) as reading:
+            return nodes.page(
+                reading, classes=classes, kinds=kinds, versions=versions, after=after, limit=limit
+            )
+
+    @override
+    def search(
+        self,
+        text: str,
+        view: View,
+        *,
+        classes: Sequence[str] = (),
+        after: Hit | None = None,
+        limit: int = 50,
+    ) -> list[Hit]:
+        with self._reading(view) as reading:
+            return nodes.search(reading, text, classes=classes, after=after, limit=limit)
+
+    @override
+    def versions(self, artifact: str, view: View) -> list[tuple[str, int | None]]:
+        with self._reading(view) as reading:
+            return nodes.versions(reading, artifact)
+
+    @override
+    def edges(
+        self,
+        ids: Sequence[str],
+        direction: Direction,
+        view: View,
+        types: Sequence[EdgeType] = (),
+    ) -> list[Edge]:
+        with self._reading(view) as reading:
+            return edges.edges(reading, ids, direction, types)
+
+    @override
+    def evidence(self, edge_type: EdgeType, up: str, down: str, view: View) -> list[Evidence]:
+        with self._reading(view) as reading:
+            return edges.evidence(reading, edge_type, up, down)
+
+    @override
+    def walk(
+        self,
+        starts: Sequence[str],
+        direction: Direction,
+        view: View,
+        *,
+        depth: int | None = None,
+        history: History = History.CONTRIBUTING,
+        limit: int | None = None,
+    ) -> Walk:
+        with self._reading(view) as reading:
+            return walk(reading, starts, direction, depth=depth, history=history, limit=limit)
+
+    # --- states
+
+    @override
+    def states(
+        self,
+        view: View,
+        *,
+        subjects: Sequence[str] | None = None,
+        types: Sequence[StateType] = (),
+        objects: Sequence[str] | None = None,
+    ) -> list[StateValue]:
+        with self._reading(view) as reading:
+            return state_reads.states(reading, subjects=subjects, types=types, objects=objects)
+
+    @override
+    def history(self, subject: str, kind: StateType, position: int) -> list[StateValue]:
+        with self._reading(View(position)) as reading:
+            return state_reads.history(reading, subject, kind)
+
+    @override
+    def state_evidence(
+        self, subject: str, kind: StateType, obj: str, position: int
+    ) -> list[Evidence]:
+        with self._reading(View(position)) as reading:
+            return state_reads.state_evidence(reading, subject, kind, obj)
+
+    # --- whole
+
+    @override
+    def digest(self, *, recorded: bool = True) -> str:
+        with self._reading() as reading:
+            return digests.digest(reading, recorded=recorded)
+
+    @override
+    def counts(self) -> dict[str, int]:
+        with self._reading() as reading:
+            return ledger.counts(reading)
+
+    @override
+    def close(self) -> None:
+        self._database.close()

@@ -1,0 +1,254 @@
+"""What a writer remembers of the head, and how it is loaded: nodes, families, states of subjects.
+
+Everything here is as of the last transaction that this process committed. When another process has
+written since, it is forgotten. Within a transaction nothing is forgotten, so what waits to be
+written concerns only what is remembered.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+import neo4j
+
+from lineage.model.canonical import FOREVER
+from lineage.model.claims import EdgeType, Method, StateType
+from lineage.model.ids import artifact_of, number_of_token, token_of
+from lineage.store.neo4j.documents import add_said, load_shown, said_in, unpack
+from lineage.store.neo4j.family import Alias, Derived, DerivedRow, Family
+from lineage.store.neo4j.groups import Claimed
+from lineage.store.neo4j.states import Subject
+
+__all__ = ["WorkingSet"]
+
+_NODES = 500_000
+_WEIGHT = 2_000_000
+_SUBJECTS = 50_000
+
+_KNOWN = "UNWIND $ids AS id MATCH (n:Node {id: id}) RETURN collect(id)"
+_SHOWN = "UNWIND $ids AS id MATCH (n:Node {id: id}) RETURN id, n.shown"
+_SAID = """MATCH (n:Node {id: $id}) WITH n, n.said AS said
+RETURN [said] + COLLECT { MATCH (n)-[:SAID]->(s) RETURN s.ops }"""
+_COMPONENT = """UNWIND $ids AS id MATCH (n:Node {id: id})-[:SAID_SAME*0..]-(m:Node)
+RETURN id, collect(DISTINCT m.id)"""
+_VERSIONS = """UNWIND $ids AS id MATCH (:Node {id: id})<-[:VERSION_OF]-(v)
+RETURN v.id,
+  COLLECT { MATCH (r)-[g:GENERATED]->(v) WHERE g.rt = $open RETURN [r.id, g.said, g.vf, g.rf] },
+  COLLECT { MATCH (v)-[c:COMMIT_OF]->() WHERE c.rt = $open RETURN [c.vf, c.rf] },
+  COLLECT { MATCH (v)-[d:RESOLVED_USE]->(r) WHERE d.rt = $open
+    RETURN [r.id, d.vf, d.vt, d.method, d.used, d.said, d.rf] },
+  COLLECT { MATCH (v)-[s:SAME_AS]->(w) WHERE s.rt = $open
+    RETURN [w.id, s.vf, s.vt, s.method, s.rf] }"""
+_USES = """UNWIND $ids AS id MATCH (a:Node {id: id})
+RETURN a.id,
+  COLLECT { MATCH (a)-[u:OPEN_USE]->(r) WHERE u.rt = $open
+    RETURN [r.id, u.said, u.vf, u.method, u.rf] },
+  COLLECT { MATCH (a)-[d:RESOLVED_USE]->(r) WHERE d.rt = $open
+    RETURN [r.id, d.vf, d.vt, d.method, d.used, d.said, d.rf] },
+  COLLECT { MATCH (a)-[s:SAME_AS]->(w) WHERE s.rt = $open
+    RETURN [w.id, s.vf, s.vt, s.method, s.rf] }"""
+
+
+class WorkingSet:
+    """Answers from memory what it can, else from the transaction it is given."""
+
+    def __init__(self) -> None:
+        self._nodes: set[str] = set()
+        self._absent: set[str] = set()
+        self._families: dict[str, Family] = {}
+        self._subjects: dict[str, Subject] = {}
+        self._weight = 0
+        self._tx: Any = None
+
+    def begin(self, tx: neo4j.Transaction, *, foreign: bool) -> None:
+        """A transaction begins; ``foreign``: another process wrote since the last."""
+        self._tx = tx
+        self._absent.clear()
+        if foreign:
+            self._families.clear()
+            self._subjects.clear()
+            self._weight = 0
+        if self._weight > _WEIGHT:
+            self._families.clear()
+            self._weight = 0
+        if len(self._subjects) > _SUBJECTS:
+            self._subjects.clear()
+        if len(self._nodes) > _NODES:
+            self._nodes.clear()
+
+    def clear(self) -> None:
+        """Forget everything: rolled back, or reached back."""
+        self._nodes.clear()
+        self._absent.clear()
+        self._families.clear()
+        self._subjects.clear()
+        self._weight = 0
+
+    def _rows(self, query: str, **parameters: Any) -> list[list[Any]]:
+        return [record.values() for record in self._tx.run(query, **parameters)]
+
+    # --- nodes
+
+    def learn(self, ids: Iterable[str]) -> None:
+        """Look up at once which of these are known."""
+        asked = [i for i in dict.fromkeys(ids) if i not in self._nodes and i not in self._absent]
+        if asked:
+            ((found,),) = self._rows(_KNOWN, ids=asked)
+            self._nodes.update(found)
+            self._absent.update(set(asked) - set(found))
+
+    def knows(self, node: str) -> bool:
+        """Whether a node is known."""
+        if node not in self._nodes and node not in self._absent:
+            self.learn([node])
+        return node in self._nodes
+
+    def add_node(self, node: str) -> None:
+        """A node is known from now on."""
+        self._nodes.add(node)
+        self._absent.discard(node)
+
+    # --- families
+
+    def learn_families(self, members: Iterable[str]) -> None:
+        """Load at once those families of known ids that are not remembered."""
+        asked = [m for m in dict.fromkeys(members) if m not in self._families and self.knows(m)]
+        if not asked:
+            return
+        found: dict[str, list[str]] = {}
+        for _, component in self._rows(_COMPONENT, ids=asked):
+            found[min(component)] = component
+        for family in load_families(self, list(found.values())):
+            self._remember(family)
+
+    def family(self, member: str) -> Family:
+        """The family of an id: of one that is new, a new one."""
+        if member not in self._families:
+            self.learn_families([member])
+        family = self._families.get(member)
+        if family is None:
+            family = Family([member])
+            self._remember(family)
+        return family
+
+    def _remember(self, family: Family) -> None:
+        self._weight += family.weight
+        for member in family.members:
+            self._families[member] = family
+
+    def merge(self, one: str, other: str) -> Family:
+        """Two ids are said to be one thing: one family from now on."""
+        first, second = self.family(one), self.family(other)
+        if first is not second:
+            first = first.merged(second)
+            self._remember(first)
+        return first
+
+    def forget_families(self, members: Iterable[str]) -> None:
+        """Load them again when they are asked for."""
+        for member in members:
+            self._families.pop(member, None)
+
+    def aliases(self, members: Iterable[str]) -> list[Alias]:
+        """Where two of these are one thing, by their states now."""
+        self.learn_subjects(members)
+        return [
+            (member, obj, row.since, row.until)
+            for member in members
+            for (kind, obj, _), key in self.subject(member).keys.items()
+            if kind is StateType.SAME_AS and not token_of(obj)
+            for row in key.rows if row.value == "on"
+        ]  # fmt: skip
+
+    def rows(self, query: str, ids: list[str]) -> list[list[Any]]:
+        """Rows of a query about ids, with ``$open`` for the open end."""
+        return self._rows(query, ids=ids, open=FOREVER)
+
+    # --- subjects
+
+    def learn_subjects(self, subjects: Iterable[str]) -> None:
+        """Load at once what those show that are not remembered."""
+        asked = [s for s in dict.fromkeys(subjects) if s not in self._subjects]
+        known = [s for s in asked if self.knows(s)]
+        if known:
+            for subject, shown in self._rows(_SHOWN, ids=known):
+                self._subjects[subject] = load_shown(shown)
+
+    def subject(self, node: str, *, complete: bool = False) -> Subject:
+        """The states of a subject; ``complete``: with their operations."""
+        self.learn_subjects([node])
+        subject = self._subjects.setdefault(node, Subject())
+        if complete and not subject.complete:
+            texts = [text for (found,) in self._rows(_SAID, id=node) for text in found]
+            add_said(subject, [*said_in(texts), *subject.waiting])
+        return subject
+
+
+def load_families(working: WorkingSet, components: list[list[str]]) -> list[Family]:
+    """Families as the database has them."""
+    ids = [member for component in components for member in component]
+    claimed: dict[str, Claimed] = defaultdict(Claimed)
+    rows: dict[str, list[DerivedRow]] = defaultdict(list)
+    for version, outputs, commits, uses, same in working.rows(_VERSIONS, ids):
+        artifact = artifact_of(version)
+        _add_version(claimed[artifact], version, outputs, commits)
+        rows[artifact] += [*_resolved(version, uses), *_same(version, same)]
+    for artifact, open_uses, uses, same in working.rows(_USES, ids):
+        for run, said, at, method, seq in open_uses:
+            key = (run, artifact, unpack(said))
+            _add_use(claimed[artifact], key, (at, Method(method), seq))
+        rows[artifact] += [*_resolved(artifact, uses), *_same(artifact, same)]
+    families = []
+    for component in components:
+        merged = Claimed()
+        for member in component:
+            merged.update(claimed[member])
+        aliases = working.aliases(component) if len(component) > 1 else []
+        all_rows = [row for member in component for row in rows[member]]
+        families.append(Family(component, aliases, merged, all_rows))
+    return families
+
+
+def _add_version(
+    claimed: Claimed, version: str, outputs: list[list[Any]], commits: list[list[Any]]
+) -> None:
+    made = [(at, seq) for at, seq in commits]
+    for run, packed, at, seq in outputs:
+        said = unpack(packed)
+        made.append((at, seq))
+        claimed.outputs[run].setdefault(version, []).append((said, at, seq))
+        claimed.makers[version].add(run)
+        if said:
+            claimed.outputs_saying[said].add(version)
+    claimed.versions[version] = made
+    number = number_of_token(token_of(version))
+    if number:
+        claimed.numbered[number].add(version)
+
+
+def _add_use(claimed: Claimed, key: tuple[str, str, str], claim: tuple[int, Method, int]) -> None:
+    claimed.uses.setdefault(key, []).append(claim)
+    claimed.uses_of[key[0]].add(key)
+    if key[2]:
+        claimed.uses_saying[key[2]].add(key)
+
+
+def _resolved(target: str, uses: list[list[Any]]) -> list[DerivedRow]:
+    return [
+        DerivedRow(
+            Derived(EdgeType.USED, target, run, since, until, Method(method), used, unpack(said)),
+            rf, stored=True,
+        )
+        for run, since, until, method, used, said, rf in uses
+    ]  # fmt: skip
+
+
+def _same(one: str, others: list[list[Any]]) -> list[DerivedRow]:
+    return [
+        DerivedRow(
+            Derived(EdgeType.SAME_AS, one, other, since, until, Method(method)), rf, stored=True
+        )
+        for other, since, until, method, rf in others
+    ]
