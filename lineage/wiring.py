@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from lineage.errors import UnsupportedError
 from lineage.model.envelope import Actor
+from lineage.record.backup import Copyable
 from lineage.record.dead_letters import DeadLetters
 from lineage.record.identity import local_actor, store_key
 from lineage.record.intake import Intake
 from lineage.record.interpret import interpret
+from lineage.record.rebuild import rebuild
 from lineage.record.recorder import Recorder
 from lineage.settings import Settings
 from lineage.store.blobs import BlobStore, DirectoryBlobs
@@ -22,6 +23,7 @@ from lineage.store.contract import Store
 
 __all__ = [
     "Workspace",
+    "copyable",
     "local_actor",
     "migrate_store",
     "open_store",
@@ -47,10 +49,26 @@ class Workspace:
 def open_store(settings: Settings, *, read_only: bool = False) -> Store:
     """The store that ``LINEAGE_STORE`` names. Raises ``ConfigError``, ``StoreError``."""
     if settings.store_kind == "neo4j":
-        raise UnsupportedError("there is no store on Neo4j yet", hint="use sqlite:///path.db")
+        return _open_neo4j(settings, read_only=read_only)
     from lineage.store.sqlite import SqliteStore
 
     return SqliteStore(settings.store_path, interpret, read_only=read_only)
+
+
+def _open_neo4j(settings: Settings, *, read_only: bool) -> Store:
+    from lineage.store.neo4j import Neo4jStore, schema
+    from lineage.store.neo4j.connection import Database
+
+    database = Database.open(settings.store, settings.store_password)
+    try:
+        database.verify()
+        writable = schema.check(database, read_only=read_only)
+        if writable and not read_only:
+            schema.bind_key(database, store_key(settings))
+    except BaseException:
+        database.close()
+        raise
+    return Neo4jStore(database, interpret, read_only=read_only or not writable)
 
 
 def migrate_store(
@@ -76,7 +94,11 @@ def migrate_store(
 
 @contextmanager
 def scratch_store(settings: Settings) -> Iterator[Store]:
-    """An empty store of the same kind, gone at the end: to rebuild into."""
+    """An empty store, gone at the end: to rebuild into.
+
+    Always a file: a Neo4j Community has one database. What stores of two kinds have in common is
+    their digest without recorded times, and their heads.
+    """
     from lineage.store.sqlite import SqliteStore
 
     beside = settings.store_path.parent
@@ -87,6 +109,24 @@ def scratch_store(settings: Settings) -> Iterator[Store]:
             yield store
         finally:
             store.close()
+
+
+def copyable(store: Store) -> Copyable:
+    """The store as something that can be copied to a file: of another kind, by rebuilding it."""
+    from lineage.store.sqlite import SqliteStore
+
+    return store if isinstance(store, SqliteStore) else _ByRebuilding(store)
+
+
+@dataclass(frozen=True)
+class _ByRebuilding:
+    store: Store
+
+    def backup(self, path: Path) -> None:
+        from lineage.store.sqlite import SqliteStore
+
+        with closing(SqliteStore(path, interpret)) as target:
+            rebuild(self.store, target)
 
 
 @contextmanager
