@@ -1,7 +1,8 @@
 """The dead-letter queue: what was taken in but could not be understood, kept to be replayed.
 
-A directory with one file a letter, named by the SHA-256 of its bytes: the same fault sent again is
-one letter. Each is fsynced before the sender hears of the refusal.
+A directory with one file a letter, named by the SHA-256 of its bytes and where they came from: the
+same fault sent again is one letter, as is a message that is read again; the same bytes at another
+place of a log are another. Each is fsynced before the sender hears of the refusal.
 """
 
 from __future__ import annotations
@@ -10,19 +11,22 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lineage.errors import RefusedError, StoreFullError, UnknownNameError
+from lineage.errors import InputError, StoreFullError, UnknownNameError
 
 __all__ = ["DeadLetter", "DeadLetters"]
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A refused body: what it was offered as, why it was refused, and the bytes as received."""
+    """A refused body: what it was offered as, why it was refused, and the bytes as received.
+
+    ``origin`` is its place in the log that it was read from (topic, partition and offset), if any.
+    """
 
     id: str
     received_at: int
@@ -32,6 +36,7 @@ class DeadLetter:
     pointer: str
     body: bytes
     actor: str = ""
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for people and JSON; bytes that are no text as base64."""
@@ -51,10 +56,17 @@ class DeadLetters:
         self._root = root
 
     def put(
-        self, body: bytes, fault: RefusedError, *, offered_as: str, received_at: int, actor: str
+        self,
+        body: bytes,
+        fault: InputError,
+        *,
+        offered_as: str,
+        received_at: int,
+        actor: str,
+        origin: Mapping[str, Any] | None = None,
     ) -> str:
         """Keep a body durably; returns the letter's id. Raises ``StoreFullError``."""
-        letter_id = hashlib.sha256(offered_as.encode() + b"\x00" + body).hexdigest()[:24]
+        letter_id = _id_of(body, offered_as, origin or {})
         path = self._path(letter_id)
         if path.exists():
             return letter_id
@@ -67,6 +79,7 @@ class DeadLetters:
             fault.pointer,
             body,
             actor,
+            dict(origin or {}),
         )
         plain = letter.as_dict()
         try:
@@ -109,6 +122,11 @@ class DeadLetters:
         coded = plain.pop("body_base64", None)
         body = base64.b64decode(coded) if coded is not None else plain.pop("body").encode("utf-8")
         return DeadLetter(**plain, body=body)
+
+
+def _id_of(body: bytes, offered_as: str, origin: Mapping[str, Any]) -> str:
+    place = json.dumps(origin, sort_keys=True).encode() + b"\x00" if origin else b""
+    return hashlib.sha256(offered_as.encode() + b"\x00" + place + body).hexdigest()[:24]
 
 
 def _write_durably(path: Path, data: bytes) -> None:

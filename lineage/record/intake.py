@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from lineage.capture.offered import CHANGES, OPENLINEAGE, Offered, read_body
 from lineage.capture.openlineage.check import check
-from lineage.errors import MalformedError, RefusedError, TooLargeError
-from lineage.model.canonical import canonical, parse_elements, parse_json
+from lineage.errors import InputError, RefusedError, TooLargeError
 from lineage.model.changes import encode_change, parse_change
 from lineage.model.envelope import Actor
 from lineage.record.dead_letters import DeadLetter, DeadLetters
@@ -18,8 +18,6 @@ from lineage.store.contract import Receipt
 
 __all__ = ["Intake", "Outcome"]
 
-OPENLINEAGE = "openlineage"
-CHANGE = "change"
 _FUTURE = 24 * 3600 * 1_000_000
 
 
@@ -45,11 +43,8 @@ class Outcome:
 class _Ready:
     incoming: Incoming
     warnings: tuple[str, ...]
-    offered: bytes
+    offered: Offered
 
-
-_Item = tuple[bytes, Any]
-"""Bytes as received, and what they say."""
 
 Record = Callable[[Sequence[Incoming], Actor], list[Receipt]]
 """``Recorder.record`` or ``GroupCommitter.record``."""
@@ -81,52 +76,41 @@ class Intake:
         Raises ``MalformedError`` for what is not JSON (nothing is kept), ``RefusedError`` for
         JSON that has no exact encoding, ``StoreError``.
         """
-        items = split_events(body)
-        return self._take(items, OPENLINEAGE, self._openlineage, actor)
+        return self.take(read_body(body, OPENLINEAGE), actor)
 
     def take_changes(self, body: bytes, actor: Actor) -> list[Outcome]:
         """Our own changes: ``{"changes": [{"source", "event_id", "change"}, ...]}``."""
-        value = parse_json(body)
-        items = value.get("changes") if isinstance(value, dict) else None
-        if not isinstance(items, list):
-            raise RefusedError(
-                "not a list of changes", code="bad-change", pointer="/changes",
-                hint='send {"changes": [{"source": ..., "event_id": ..., "change": {...}}]}',
-            )  # fmt: skip
-        return self._take([(canonical(i), i) for i in items], CHANGE, self._change, actor)
+        return self.take(read_body(body, CHANGES), actor)
 
-    def retake(self, letter: DeadLetter, actor: Actor) -> Outcome:
-        """Try a dead letter again; it leaves the queue when it is recorded."""
-        ready = self._openlineage if letter.offered_as == OPENLINEAGE else self._change
-        item = (letter.body, parse_json(letter.body))
-        outcome = self._take([item], letter.offered_as, ready, actor)[0]
-        if outcome.status != "refused":
-            self._dead_letters.remove(letter.id)
-        return outcome
-
-    def _take(
-        self,
-        items: Sequence[_Item],
-        offered_as: str,
-        understand: Callable[[bytes, Any], _Ready],
-        actor: Actor,
-    ) -> list[Outcome]:
+    def take(self, offered: Sequence[Offered], actor: Actor) -> list[Outcome]:
+        """Record what is understood in one transaction; an outcome for each, in order."""
         outcomes: list[Outcome | None] = []
         ready: list[_Ready] = []
-        for body, value in items:
+        for item in offered:
             try:
-                ready.append(understand(body, value))
+                ready.append(self._understand(item))
                 outcomes.append(None)
-            except TooLargeError as fault:
-                outcomes.append(_refused(fault))
-            except RefusedError as fault:
-                outcomes.append(self._refuse(body, fault, offered_as, actor))
-        recorded = iter(self._record_ready(ready, offered_as, actor))
+            except InputError as fault:
+                outcomes.append(self._refuse(item, fault, actor))
+        recorded = iter(self._record_ready(ready, actor))
         return [next(recorded) if outcome is None else outcome for outcome in outcomes]
 
-    def _record_ready(
-        self, ready: Sequence[_Ready], offered_as: str, actor: Actor
-    ) -> list[Outcome]:
+    def retake(self, letter: DeadLetter, actor: Actor) -> Outcome:
+        """Try a dead letter again: what became of it, or of the first in it that is refused.
+
+        It leaves the queue when all of it is recorded or in letters of its own.
+        """
+        try:
+            offered = read_body(letter.body, letter.offered_as, letter.origin)
+        except InputError as fault:
+            return _refused(fault, letter.id)
+        outcomes = self.take(offered, actor)
+        refused = [outcome for outcome in outcomes if outcome.status == "refused"]
+        if all(outcome.dead_letter not in {"", letter.id} for outcome in refused):
+            self._dead_letters.remove(letter.id)
+        return refused[0] if refused else outcomes[0]
+
+    def _record_ready(self, ready: Sequence[_Ready], actor: Actor) -> list[Outcome]:
         """One transaction; if something in it is refused one for each, so that none suffers."""
         if not ready:
             return []
@@ -134,42 +118,51 @@ class Intake:
             receipts = self._record([item.incoming for item in ready], actor)
         except RefusedError as fault:
             if len(ready) > 1:
-                return [self._record_ready([item], offered_as, actor)[0] for item in ready]
-            return [self._refuse(ready[0].offered, fault, offered_as, actor)]
+                return [self._record_ready([item], actor)[0] for item in ready]
+            return [self._refuse(ready[0].offered, fault, actor)]
         return [
             _accepted(receipt, item.warnings) for receipt, item in zip(receipts, ready, strict=True)
         ]
 
-    def _refuse(self, body: bytes, fault: RefusedError, offered_as: str, actor: Actor) -> Outcome:
+    def _refuse(self, item: Offered, fault: InputError, actor: Actor) -> Outcome:
+        """Keep what could be parsed; of what its sender cannot send again, everything."""
+        if not isinstance(fault, RefusedError) and not item.origin:
+            return _refused(fault)
         letter = self._dead_letters.put(
-            body, fault, offered_as=offered_as, received_at=self._clock(), actor=actor.id
-        )
+            item.body, fault, offered_as=item.offered_as, origin=item.origin,
+            received_at=self._clock(), actor=actor.id,
+        )  # fmt: skip
         return _refused(fault, letter)
 
-    def _openlineage(self, body: bytes, event: Any) -> _Ready:
-        self._check_size(body)
-        checked = check(event)
+    def _understand(self, item: Offered) -> _Ready:
+        if item.fault is not None:
+            raise item.fault
+        self._check_size(item.body)
+        return self._openlineage(item) if item.offered_as == OPENLINEAGE else self._change(item)
+
+    def _openlineage(self, item: Offered) -> _Ready:
+        checked = check(item.value)
         warnings = checked.warnings
         if checked.event_at > self._clock() + _FUTURE:
             warnings = (*warnings, "time-in-the-future")
-        incoming = Incoming(checked.kind, 1, checked.source, body, checked.event_at, value=event)
-        return _Ready(incoming, warnings, body)
-
-    def _change(self, body: bytes, item: Any) -> _Ready:
-        self._check_size(body)
-        source, event_id = (
-            (item.get("source"), item.get("event_id")) if isinstance(item, dict) else (None, None)
+        incoming = Incoming(
+            checked.kind, 1, checked.source, item.body, checked.event_at, value=item.value
         )
+        return _Ready(incoming, warnings, item)
+
+    def _change(self, item: Offered) -> _Ready:
+        said = item.value if isinstance(item.value, dict) else {}
+        source, event_id = said.get("source"), said.get("event_id")
         if not isinstance(source, str) or not source:
             raise RefusedError("a change without its source", code="bad-change", pointer="/source")
         if event_id is not None and (not isinstance(event_id, str) or not 0 < len(event_id) < 1024):
             raise RefusedError("not an event id", code="bad-change", pointer="/event_id")
-        change = parse_change(item.get("change"))
+        change = parse_change(said.get("change"))
         encoded = encode_change(change)
         incoming = Incoming(
-            item["change"]["kind"], change.v, source, encoded, change.event_at, event_id
+            said["change"]["kind"], change.v, source, encoded, change.event_at, event_id
         )
-        return _Ready(incoming, (), body)
+        return _Ready(incoming, (), item)
 
     def _check_size(self, body: bytes) -> None:
         if len(body) > self._max_event:
@@ -179,21 +172,11 @@ class Intake:
             )
 
 
-def split_events(body: bytes) -> list[_Item]:
-    """The events of a body: each as it was received, byte for byte, and parsed."""
-    elements = parse_elements(body)
-    if elements is None:
-        return [(body.strip(), parse_json(body))]
-    if not elements:
-        raise MalformedError("an empty array", hint="send one event or an array of events")
-    return elements
-
-
 def _accepted(receipt: Receipt, warnings: tuple[str, ...]) -> Outcome:
     return Outcome("recorded" if receipt.new else "duplicate", receipt.seq, warnings)
 
 
-def _refused(fault: RefusedError | TooLargeError, letter: str = "") -> Outcome:
+def _refused(fault: InputError, letter: str = "") -> Outcome:
     return Outcome(
         "refused", code=fault.code, message=fault.message, pointer=fault.pointer, hint=fault.hint,
         dead_letter=letter,

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from lineage.capture.offered import AUTO, OPENLINEAGE, Offered, read_body
 from lineage.errors import LineageError, MalformedError
 from lineage.model.envelope import Actor
 from lineage.record.dead_letters import DeadLetters
-from lineage.record.intake import Intake, Outcome, split_events
+from lineage.record.intake import Intake, Outcome
 from lineage.record.interpret import interpret
 from lineage.record.rebuild import rebuild
 from lineage.record.recorder import Recorder
@@ -176,6 +177,39 @@ def test_the_same_fault_twice_is_one_letter(desk: Desk) -> None:
     assert len(desk.letters) == 1
 
 
+PLACE = {"topic": "t", "partition": 0, "offset": 7}
+
+
+def test_what_cannot_be_sent_again_is_kept_whatever_is_wrong_with_it(desk: Desk) -> None:
+    bad = {"no-run-id": {**EVENT, "run": {}}, "too-large": {**EVENT, "x": "y" * 200_000}}
+    offered = [read_body(json.dumps(v).encode(), AUTO, PLACE)[0] for v in bad.values()]
+    cut = Offered(b"{", None, AUTO, PLACE, MalformedError("cut off"))
+    assert [o.code for o in desk.intake.take([*offered, cut], ACTOR)] == [*bad, "malformed"]
+    letters = {letter.code: letter for letter in desk.letters.list()}
+    assert letters["malformed"].body == b"{"
+    assert all(letter.origin == PLACE for letter in letters.values())
+    assert len(letters) == 3
+    assert desk.intake.retake(letters["malformed"], ACTOR).code == "malformed"
+    assert len(desk.letters) == 3
+
+
+def test_a_letter_is_one_for_each_place_it_was_found_at(desk: Desk) -> None:
+    body = json.dumps({**EVENT, "run": {}}).encode()
+    for offset in (7, 7, 8):
+        desk.intake.take(read_body(body, AUTO, {**PLACE, "offset": offset}), ACTOR)
+    assert [letter.origin["offset"] for letter in desk.letters.list()] == [7, 8]
+
+
+def test_an_unreadable_letter_leaves_when_its_parts_are_recorded_or_letters(desk: Desk) -> None:
+    body = json.dumps([EVENT, {**EVENT, "run": {}}]).encode()
+    desk.intake.take([Offered(body, None, AUTO, PLACE, MalformedError("misread"))], ACTOR)
+    (whole,) = desk.letters.list()
+    assert desk.intake.retake(whole, ACTOR).code == "no-run-id"
+    (part,) = desk.letters.list()
+    assert (part.code, part.origin) == ("no-run-id", PLACE)
+    assert desk.store.head().seq == 1
+
+
 def test_our_own_changes_are_taken_with_their_event_ids(desk: Desk) -> None:
     change = {"kind": "owner.claimed", "v": 1, "event_at": 5, "target": "team:a", "team": "team:b"}
     item = {"source": "site", "event_id": "7", "change": change}
@@ -188,8 +222,8 @@ def test_our_own_changes_are_taken_with_their_event_ids(desk: Desk) -> None:
 
 def test_splitting_gives_back_the_very_bytes() -> None:
     parts = ['{"a": "]},{["}', "[1, 2]", '"\\u00e9é"', "-1.50e3", "null"]
-    found = split_events(("[" + " , ".join(parts) + "]").encode())
-    assert found == [(part.encode(), json.loads(part)) for part in parts]
+    found = read_body(("[" + " , ".join(parts) + "]").encode(), OPENLINEAGE)
+    assert found == [Offered(part.encode(), json.loads(part), OPENLINEAGE) for part in parts]
 
 
 def test_a_failing_store_refuses_everything(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
