@@ -10,13 +10,14 @@ placeholders.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 from lineage.model.canonical import FOREVER
 from lineage.model.claims import EdgeType, Method
-from lineage.model.ids import artifact_of, number_of_token, run_token, token_of, with_version
+from lineage.model.ids import artifact_of, run_token, token_of, with_version
 from lineage.model.resolution import components, is_placeholder
 from lineage.store.neo4j.groups import Claimed, Group, Order, UseKey, order_of
 
@@ -62,82 +63,112 @@ def owner_of(edge: Derived) -> Owner:
     return ("star", token_of(edge.up))
 
 
+@dataclass(slots=True)
+class _Dirty:
+    """What changed since the family settled, and what has to be looked at for it."""
+
+    uses: set[UseKey] = field(default_factory=set)
+    versions: dict[str, Order | None] = field(default_factory=dict)
+    """With the places they had."""
+    runs: set[str] = field(default_factory=set)
+    said: set[str] = field(default_factory=set)
+    tokens: set[str] = field(default_factory=set)
+
+
+_Segment = tuple[int, int, dict[str, Group]]
+
+
 class Family:
-    """One component of ids that were ever said to be the same, as it is at the head."""
+    """One component of ids that were ever said to be the same, as it is at the head.
+
+    There is one for every artifact, most of them small: what is not needed is not made.
+    """
+
+    __slots__ = ("_aliases", "_dirty", "_resolved", "_segments", "_shown", "claimed", "members")
 
     def __init__(
         self,
         members: Iterable[str],
-        aliases: Sequence[Alias] = (),
+        aliases: Iterable[Alias] = (),
         claimed: Claimed | None = None,
         rows: Iterable[DerivedRow] = (),
     ) -> None:
         self.members = frozenset(members)
         self.claimed = claimed or Claimed()
-        self._shown: dict[Owner, dict[Derived, DerivedRow]] = defaultdict(dict)
-        self._resolved: dict[str, set[UseKey]] = defaultdict(set)
+        self._aliases = tuple(sorted(aliases))
+        self._segments: list[_Segment] | None = None
+        self._shown: dict[Owner, dict[Derived, DerivedRow]] = {}
+        self._resolved: dict[str, set[UseKey]] = {}
+        self._dirty: _Dirty | None = None
         for row in rows:
             self._show(owner_of(row.edge), row)
-        self._dirty_uses: set[UseKey] = set()
-        self._dirty_versions: dict[str, Order | None] = {}
-        self._dirty_runs: set[str] = set()
-        self._dirty_said: set[str] = set()
-        self._dirty_tokens: set[str] = set()
-        self._aliases: tuple[Alias, ...] = ()
-        self.realias(aliases)
-        self._dirty_uses.clear()
-        self._dirty_tokens.clear()
 
     @property
     def weight(self) -> int:
         """About how many things are remembered."""
         return len(self.claimed.uses) + len(self.claimed.versions) + 1
 
+    def rows(self) -> list[DerivedRow]:
+        """Every derived edge that shows."""
+        return [row for rows in self._shown.values() for row in rows.values()]
+
     def merged(self, other: Family) -> Family:
         """Both as one; everything is looked at again when it settles."""
         claimed = Claimed()
         claimed.update(self.claimed)
         claimed.update(other.claimed)
-        family = Family(self.members | other.members, self._aliases + other._aliases, claimed)
-        for row in (*self.rows(), *other.rows()):
-            family._show(owner_of(row.edge), row)
-        family.realias(family._aliases)
+        aliases = {*self._aliases, *other._aliases}  # same class
+        rows = (*self.rows(), *other.rows())
+        family = Family(self.members | other.members, aliases, claimed, rows)
+        family.realias(aliases)
         return family
 
-    def rows(self) -> list[DerivedRow]:
-        """Every derived edge that shows."""
-        return [row for rows in self._shown.values() for row in rows.values()]
-
     def realias(self, aliases: Iterable[Alias]) -> None:
-        """What is one thing, and when, is different now."""
+        """What is one thing, and when, is different now: everything is looked at again."""
         self._aliases = tuple(sorted(aliases))
-        points = sorted({-FOREVER, *(p for a in self._aliases for p in a[2:] if p < FOREVER)})
-        groups: dict[frozenset[str], Group] = {}
-        self._segments: list[tuple[int, int, dict[str, Group]]] = []
-        for index, point in enumerate(points):
-            until = points[index + 1] if index + 1 < len(points) else FOREVER
-            pairs = ((a, b) for a, b, since, end in self._aliases if since <= point < end)
-            classes = components(pairs)
-            by_first: dict[str, set[str]] = defaultdict(set)
-            for member in self.members:
-                by_first[classes.get(member, member)].add(member)
-            of_member: dict[str, Group] = {}
-            for found in by_first.values():
-                inside = frozenset(found)
-                group = groups.get(inside)
-                if group is None:
-                    group = groups[inside] = Group(inside, self.claimed)
-                of_member |= dict.fromkeys(inside, group)
-            self._segments.append((point, until, of_member))
-        self._groups = list(groups.values())
-        # They hold what is claimed by now, and everything is looked at again.
-        self._dirty_versions = {v: order_of(self.claimed, v) for v in self._dirty_versions}
-        self._dirty_uses |= self.claimed.uses.keys()
-        self._dirty_tokens |= {"", *map(token_of, self.claimed.versions)}
-        self._dirty_runs |= self.claimed.outputs.keys()
+        self._segments = None
+        claimed, dirty = self.claimed, self._changing()
+        dirty.versions = {version: order_of(claimed, version) for version in dirty.versions}
+        dirty.uses |= claimed.uses.keys()
+        dirty.tokens |= {"", *map(token_of, claimed.versions)}
+        dirty.runs |= claimed.outputs.keys()
+
+    def _changing(self) -> _Dirty:
+        if self._dirty is None:
+            self._dirty = _Dirty()
+        return self._dirty
+
+    # --- what is one thing when
+
+    def _over_time(self) -> list[_Segment]:
+        """Stretches of valid time with the group of every member."""
+        if self._segments is None:
+            groups: dict[frozenset[str], Group] = {}
+            self._segments = [
+                (since, until, self._grouped(since, groups))
+                for since, until in _stretches(self._aliases)
+            ]
+        return self._segments
+
+    def _grouped(self, when: int, groups: dict[frozenset[str], Group]) -> dict[str, Group]:
+        classes = components(
+            (a, b) for a, b, since, until in self._aliases if since <= when < until
+        )
+        by_first: dict[str, set[str]] = {}
+        for member in self.members:
+            by_first.setdefault(classes.get(member, member), set()).add(member)
+        of_member: dict[str, Group] = {}
+        for found in by_first.values():
+            inside = frozenset(found)
+            group = groups.get(inside)
+            if group is None:
+                group = groups[inside] = Group(inside, self.claimed)
+            of_member |= dict.fromkeys(inside, group)
+        return of_member
 
     def _groups_of(self, artifact: str) -> list[Group]:
-        return [group for group in self._groups if artifact in group.members]
+        """Groups that an artifact is ever in, each once."""
+        return list({id(g): g for _, _, of in self._over_time() for g in (of[artifact],)}.values())
 
     # --- claims come and go
 
@@ -145,11 +176,8 @@ class Family:
         """A version is known from now on."""
         if version not in self.claimed.versions:
             self._touch(version)
-            self.claimed.versions[version] = []
-            self._dirty_tokens.add(token_of(version))
-            number = number_of_token(token_of(version))
-            if number:
-                self.claimed.numbered[number].add(version)
+            self.claimed.know(version)
+            self._changing().tokens.add(token_of(version))
 
     def commit(self, version: str, at: int, seq: int) -> None:
         """A commit of a table's log made a version."""
@@ -158,83 +186,52 @@ class Family:
 
     def use(self, key: UseKey, at: int, method: Method, seq: int) -> None:
         """A run used an artifact."""
-        claims = self.claimed.uses.setdefault(key, [])
-        self._reuse(key, claims, [*claims, (at, method, seq)])
-        self.claimed.uses_of[key[0]].add(key)
-        if key[2]:
-            self.claimed.uses_saying[key[2]].add(key)
+        self._reuse(key, [*self.claimed.uses.get(key, ()), (at, method, seq)])
 
     def output(self, run: str, version: str, said: str, at: int, seq: int) -> None:
         """A run made a version."""
         self._touch(version)
-        self.claimed.versions[version].append((at, seq))
-        self.claimed.outputs[run].setdefault(version, []).append((said, at, seq))
-        self.claimed.makers[version].add(run)
-        if said:
-            self.claimed.outputs_saying[said].add(version)
-            self._dirty_said.add(said)
+        self.claimed.output(run, version, said, at, seq)
+        self._changing().said.add(said)
 
     def forget(self, seq: int, uses: Iterable[UseKey], versions: Iterable[str]) -> None:
         """The claims of entry ``seq`` about these are withdrawn."""
+        claimed, dirty = self.claimed, self._changing()
         for key in uses:
-            claims = self.claimed.uses.get(key, [])
-            self._reuse(key, claims, [claim for claim in claims if claim[2] != seq])
+            self._reuse(key, [claim for claim in claimed.uses.get(key, ()) if claim[2] != seq])
         for version in versions:
             self._touch(version)
-            made = self.claimed.versions[version]
+            made = claimed.versions[version]
             made[:] = [claim for claim in made if claim[1] != seq]
-            for run in list(self.claimed.makers[version]):
-                self._forget_output(run, version, seq)
+            for run in list(claimed.makers.get(version, ())):
+                dirty.runs.add(run)
+                dirty.said |= claimed.withdraw(run, version, seq)
 
-    def _forget_output(self, run: str, version: str, seq: int) -> None:
-        self._dirty_runs.add(run)
-        claims = self.claimed.outputs[run][version]
-        said = {claim[0] for claim in claims} - {""}
-        claims[:] = [claim for claim in claims if claim[2] != seq]
-        if not claims:
-            del self.claimed.outputs[run][version]
-            self.claimed.makers[version].discard(run)
-        self._dirty_said |= said
-        for text in said - self.claimed.said_of(version):
-            self.claimed.outputs_saying[text].discard(version)
-        number = number_of_token(token_of(version))
-        if number in said and not self._still_says(version, number):
-            self.claimed.outputs_saying[number].discard(version)
-
-    def _still_says(self, version: str, said: str) -> bool:
-        outputs, runs = self.claimed.outputs, self.claimed.makers[version]
-        return any(text == said for run in runs for text, _, _ in outputs[run].get(version, ()))
-
-    def _reuse(
-        self,
-        key: UseKey,
-        before: list[tuple[int, Method, int]],
-        after: list[tuple[int, Method, int]],
-    ) -> None:
-        had = min((claim[0] for claim in before), default=None)
-        has = min((claim[0] for claim in after), default=None)
-        for group in self._groups_of(key[1]):
-            group.reuse(key, had, has)
-        if after:
-            self.claimed.uses[key] = after
-        else:
-            self.claimed.uses.pop(key, None)
-            self.claimed.uses_of[key[0]].discard(key)
-            self.claimed.uses_saying[key[2]].discard(key)
-        self._dirty_uses.add(key)
+    def _reuse(self, key: UseKey, claims: list[tuple[int, Method, int]]) -> None:
+        if self._segments is not None:
+            had = min((claim[0] for claim in self.claimed.uses.get(key, ())), default=None)
+            has = min((claim[0] for claim in claims), default=None)
+            for group in self._groups_of(key[1]):
+                group.reuse(key, had, has)
+        self.claimed.use(key, claims)
+        self._changing().uses.add(key)
 
     def _touch(self, version: str) -> None:
-        if version not in self._dirty_versions:
-            self._dirty_versions[version] = order_of(self.claimed, version)
-            self._dirty_said |= self.claimed.said_of(version)
-            self._dirty_runs |= self.claimed.makers.get(version, set())
+        dirty = self._changing()
+        if version not in dirty.versions:
+            dirty.versions[version] = order_of(self.claimed, version)
+            dirty.said |= self.claimed.said_of(version)
+            dirty.runs |= self.claimed.makers.get(version, set())
 
     # --- what follows
 
     def settle(self, seq: int) -> list[DerivedRow]:
         """Bring derived edges to what the claims say from ``seq`` on; returns the rows touched."""
+        dirty, self._dirty = self._dirty, None
+        if dirty is None:
+            return []
         owners: dict[Owner, None] = {}
-        uses, placeholders = self._reached()
+        uses, placeholders = self._reached(dirty)
         for placeholder in placeholders:
             owners["tie", placeholder] = None
             for run in self.claimed.makers.get(placeholder, ()):
@@ -242,33 +239,22 @@ class Family:
         for key in uses:
             owners["use", *key] = None
         if len(self.members) > 1:
-            owners |= {("star", token): None for token in self._dirty_tokens}
-        self._dirty_uses, self._dirty_versions = set(), {}
-        for dirty in (self._dirty_runs, self._dirty_said, self._dirty_tokens):
-            dirty.clear()
+            owners |= {("star", token): None for token in dirty.tokens}
         touched: list[DerivedRow] = []
         for owner in owners:
             touched += self._replace(owner, self._wanted(owner), seq)
         return touched
 
-    def _reached(self) -> tuple[set[UseKey], set[str]]:
+    def _reached(self, dirty: _Dirty) -> tuple[set[UseKey], set[str]]:
         """Uses and placeholders that the changes may have changed."""
-        claimed, uses = self.claimed, set(self._dirty_uses)
-        placeholders = {version for version in self._dirty_versions if is_placeholder(version)}
-        said, runs = set(self._dirty_said), set(self._dirty_runs)
-        changed: list[tuple[str, Order | None, Order | None]] = []
-        for version, before in self._dirty_versions.items():
-            after = order_of(claimed, version)
-            changed.append((version, before, after))
-            for group in self._groups_of(artifact_of(version)):
-                group.reorder(before, after)
+        claimed, uses = self.claimed, set(dirty.uses)
+        placeholders = {version for version in dirty.versions if is_placeholder(version)}
+        said, runs = set(dirty.said) - {""}, set(dirty.runs)
+        for version in dirty.versions:
             said |= claimed.said_of(version)
             runs |= claimed.makers.get(version, set())
-        for version, before, after in changed:
             uses |= self._resolved.get(version, set())
-            for order in {before, after} - {None}:
-                for group in self._groups_of(artifact_of(version)):
-                    uses.update(group.window(order))  # type: ignore[arg-type]  # None was removed
+        uses |= self._passed(dirty.versions)
         for text in said:
             uses |= claimed.uses_saying.get(text, set())
             placeholders |= set(filter(is_placeholder, claimed.outputs_saying.get(text, ())))
@@ -276,6 +262,25 @@ class Family:
             uses |= claimed.uses_of.get(run, set())
             placeholders |= self._placeholders_of(run)
         return uses, placeholders
+
+    def _passed(self, versions: Mapping[str, Order | None]) -> set[UseKey]:
+        """Uses that versions, by where they were or are now, may be the last before."""
+        if not self.claimed.uses:
+            self._segments = None  # made again, in order, for the first use
+            return set()
+        moved = [(v, before, order_of(self.claimed, v)) for v, before in versions.items()]
+        if self._segments is not None:
+            for version, before, after in moved:
+                for group in self._groups_of(artifact_of(version)):
+                    group.reorder(before, after)
+        return {
+            key
+            for version, before, after in moved
+            for order in {before, after}
+            if order is not None
+            for group in self._groups_of(artifact_of(version))
+            for key in group.window(order)
+        }
 
     def _placeholders_of(self, run: str) -> set[str]:
         token = run_token(run)
@@ -296,7 +301,7 @@ class Family:
         run, artifact, said = key
         at, method = min(claim[0] for claim in claims), min(claim[1] for claim in claims)
         pieces: list[Piece] = []
-        for since, until, groups in self._segments:
+        for since, until, groups in self._over_time():
             start = max(since, at)
             if start < until:
                 pieces.append((*groups[artifact].resolve(key, at, method), start, until))
@@ -308,7 +313,7 @@ class Family:
     def _of_placeholder(self, version: str) -> set[Derived]:
         first = self.claimed.first_output(version)
         pieces: list[Piece] = []
-        for since, until, groups in self._segments if first is not None else ():
+        for since, until, groups in self._over_time() if first is not None else ():
             start = max(since, first or -FOREVER)
             twin = groups[artifact_of(version)].twin(version)
             if twin is not None and start < until:
@@ -322,7 +327,7 @@ class Family:
             or version in self.claimed.versions
         }  # fmt: skip
         pieces: dict[str, list[Piece]] = defaultdict(list)
-        for since, until, groups in self._segments:
+        for since, until, groups in self._over_time():
             for member, version in known.items():
                 least = min(known[m] for m in groups[member].members if m in known)
                 if least != version:
@@ -352,9 +357,15 @@ class Family:
         return touched
 
     def _show(self, owner: Owner, row: DerivedRow) -> None:
-        self._shown[owner][row.edge] = row
+        self._shown.setdefault(owner, {})[row.edge] = row
         if owner[0] == "use":
-            self._resolved[row.edge.up].add((owner[1], owner[2], owner[3]))
+            self._resolved.setdefault(row.edge.up, set()).add((owner[1], owner[2], owner[3]))
+
+
+def _stretches(aliases: Sequence[Alias]) -> Iterator[tuple[int, int]]:
+    """Valid time cut wherever anything begins or ceases to be one."""
+    points = sorted({-FOREVER, *(p for a in aliases for p in a[2:] if p < FOREVER)})
+    yield from pairwise([*points, FOREVER])
 
 
 def _both(one: str, piece: Piece) -> list[Derived]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -27,43 +26,82 @@ class Claimed:
     """Known versions, each with (event time, entry) of what made it."""
     uses: dict[UseKey, list[tuple[int, Method, int]]] = field(default_factory=dict)
     """Uses without a version: (event time, method, entry)."""
-    outputs: dict[str, dict[str, list[tuple[str, int, int]]]] = field(
-        default_factory=lambda: defaultdict(dict)
-    )
+    outputs: dict[str, dict[str, list[tuple[str, int, int]]]] = field(default_factory=dict)
     """By run and version: (number said, event time, entry)."""
-    makers: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    uses_of: dict[str, set[UseKey]] = field(default_factory=lambda: defaultdict(set))
-    uses_saying: dict[str, set[UseKey]] = field(default_factory=lambda: defaultdict(set))
-    outputs_saying: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    numbered: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    makers: dict[str, set[str]] = field(default_factory=dict)
+    uses_of: dict[str, set[UseKey]] = field(default_factory=dict)
+    uses_saying: dict[str, set[UseKey]] = field(default_factory=dict)
+    outputs_saying: dict[str, set[str]] = field(default_factory=dict)
+    numbered: dict[str, set[str]] = field(default_factory=dict)
+
+    # --- what is said
+
+    def know(self, version: str) -> None:
+        """A version is known."""
+        self.versions.setdefault(version, [])
+        number = number_of_token(token_of(version))
+        if number:
+            self.numbered.setdefault(number, set()).add(version)
+
+    def output(self, run: str, version: str, said: str, at: int, seq: int) -> None:
+        """A run made a version that is known."""
+        self.versions[version].append((at, seq))
+        self.outputs.setdefault(run, {}).setdefault(version, []).append((said, at, seq))
+        self.makers.setdefault(version, set()).add(run)
+        if said:
+            self.outputs_saying.setdefault(said, set()).add(version)
+
+    def use(self, key: UseKey, claims: list[tuple[int, Method, int]]) -> None:
+        """All that is claimed of a use."""
+        if claims:
+            self.uses[key] = claims
+            self.uses_of.setdefault(key[0], set()).add(key)
+            if key[2]:
+                self.uses_saying.setdefault(key[2], set()).add(key)
+            return
+        self.uses.pop(key, None)
+        for uses in (self.uses_of.get(key[0]), self.uses_saying.get(key[2])):
+            if uses is not None:
+                uses.discard(key)
+
+    def withdraw(self, run: str, version: str, seq: int) -> set[str]:
+        """Entry ``seq`` does not say any more that a run made a version; numbers it had said."""
+        claims = self.outputs[run][version]
+        said = {claim[0] for claim in claims if claim[2] == seq} - {""}
+        claims[:] = [claim for claim in claims if claim[2] != seq]
+        if not claims:
+            del self.outputs[run][version]
+            self.makers[version].discard(run)
+        for text in said - self._numbers_said(version):
+            self.outputs_saying[text].discard(version)
+        return said
+
+    def _numbers_said(self, version: str) -> set[str]:
+        runs = self.makers.get(version, ())
+        return {text for run in runs for text, _, _ in self.outputs[run].get(version, ())}
 
     def update(self, other: Claimed) -> None:
         """Take in what is claimed of other artifacts."""
         self.versions |= other.versions
         self.uses |= other.uses
         for run, made in other.outputs.items():
-            self.outputs[run] |= made
+            self.outputs.setdefault(run, {}).update(made)
         for mine, theirs in (
             (self.makers, other.makers), (self.outputs_saying, other.outputs_saying),
             (self.numbered, other.numbered),
         ):  # fmt: skip
             for text, versions in theirs.items():
-                mine[text] |= versions
+                mine.setdefault(text, set()).update(versions)
         for mine_uses, their_uses in (
             (self.uses_of, other.uses_of), (self.uses_saying, other.uses_saying),
         ):  # fmt: skip
             for text, uses in their_uses.items():
-                mine_uses[text] |= uses
+                mine_uses.setdefault(text, set()).update(uses)
 
     def said_of(self, version: str) -> set[str]:
         """Numbers that a version has or is said to have."""
-        said = {
-            text
-            for run in self.makers.get(version, ())
-            for text, _, _ in self.outputs[run].get(version, ())
-        }
         number = number_of_token(token_of(version))
-        return (said | {number} if number else said) - {""}
+        return (self._numbers_said(version) | {number or ""}) - {""}
 
     def first_output(self, version: str) -> int | None:
         """When a run was first said to have made a version."""

@@ -15,7 +15,7 @@ import neo4j
 
 from lineage.model.canonical import FOREVER
 from lineage.model.claims import EdgeType, Method, StateType
-from lineage.model.ids import artifact_of, number_of_token, token_of
+from lineage.model.ids import artifact_of, token_of
 from lineage.store.neo4j.documents import add_said, load_shown, said_in, unpack
 from lineage.store.neo4j.family import Alias, Derived, DerivedRow, Family
 from lineage.store.neo4j.groups import Claimed
@@ -57,6 +57,8 @@ class WorkingSet:
     def __init__(self) -> None:
         self._nodes: set[str] = set()
         self._absent: set[str] = set()
+        self._fresh: set[str] = set()
+        """New in this transaction: the database has nothing about them."""
         self._families: dict[str, Family] = {}
         self._subjects: dict[str, Subject] = {}
         self._weight = 0
@@ -66,6 +68,7 @@ class WorkingSet:
         """A transaction begins; ``foreign``: another process wrote since the last."""
         self._tx = tx
         self._absent.clear()
+        self._fresh.clear()
         if foreign:
             self._families.clear()
             self._subjects.clear()
@@ -82,6 +85,7 @@ class WorkingSet:
         """Forget everything: rolled back, or reached back."""
         self._nodes.clear()
         self._absent.clear()
+        self._fresh.clear()
         self._families.clear()
         self._subjects.clear()
         self._weight = 0
@@ -108,13 +112,19 @@ class WorkingSet:
     def add_node(self, node: str) -> None:
         """A node is known from now on."""
         self._nodes.add(node)
+        self._fresh.add(node)
         self._absent.discard(node)
+
+    def _is_stored(self, node: str) -> bool:
+        return self.knows(node) and node not in self._fresh
 
     # --- families
 
     def learn_families(self, members: Iterable[str]) -> None:
         """Load at once those families of known ids that are not remembered."""
-        asked = [m for m in dict.fromkeys(members) if m not in self._families and self.knows(m)]
+        asked = [
+            m for m in dict.fromkeys(members) if m not in self._families and self._is_stored(m)
+        ]  # fmt: skip
         if not asked:
             return
         found: dict[str, list[str]] = {}
@@ -171,7 +181,7 @@ class WorkingSet:
     def learn_subjects(self, subjects: Iterable[str]) -> None:
         """Load at once what those show that are not remembered."""
         asked = [s for s in dict.fromkeys(subjects) if s not in self._subjects]
-        known = [s for s in asked if self.knows(s)]
+        known = [s for s in asked if self._is_stored(s)]
         if known:
             for subject, shown in self._rows(_SHOWN, ids=known):
                 self._subjects[subject] = load_shown(shown)
@@ -193,12 +203,17 @@ def load_families(working: WorkingSet, components: list[list[str]]) -> list[Fami
     rows: dict[str, list[DerivedRow]] = defaultdict(list)
     for version, outputs, commits, uses, same in working.rows(_VERSIONS, ids):
         artifact = artifact_of(version)
-        _add_version(claimed[artifact], version, outputs, commits)
+        of_artifact = claimed[artifact]
+        of_artifact.know(version)
+        of_artifact.versions[version] += [(at, seq) for at, seq in commits]
+        for run, said, at, seq in outputs:
+            of_artifact.output(run, version, unpack(said), at, seq)
         rows[artifact] += [*_resolved(version, uses), *_same(version, same)]
     for artifact, open_uses, uses, same in working.rows(_USES, ids):
         for run, said, at, method, seq in open_uses:
-            key = (run, artifact, unpack(said))
-            _add_use(claimed[artifact], key, (at, Method(method), seq))
+            of_artifact, key = claimed[artifact], (run, artifact, unpack(said))
+            claims = of_artifact.uses.get(key, [])
+            of_artifact.use(key, [*claims, (at, Method(method), seq)])
         rows[artifact] += [*_resolved(artifact, uses), *_same(artifact, same)]
     families = []
     for component in components:
@@ -209,30 +224,6 @@ def load_families(working: WorkingSet, components: list[list[str]]) -> list[Fami
         all_rows = [row for member in component for row in rows[member]]
         families.append(Family(component, aliases, merged, all_rows))
     return families
-
-
-def _add_version(
-    claimed: Claimed, version: str, outputs: list[list[Any]], commits: list[list[Any]]
-) -> None:
-    made = [(at, seq) for at, seq in commits]
-    for run, packed, at, seq in outputs:
-        said = unpack(packed)
-        made.append((at, seq))
-        claimed.outputs[run].setdefault(version, []).append((said, at, seq))
-        claimed.makers[version].add(run)
-        if said:
-            claimed.outputs_saying[said].add(version)
-    claimed.versions[version] = made
-    number = number_of_token(token_of(version))
-    if number:
-        claimed.numbered[number].add(version)
-
-
-def _add_use(claimed: Claimed, key: tuple[str, str, str], claim: tuple[int, Method, int]) -> None:
-    claimed.uses.setdefault(key, []).append(claim)
-    claimed.uses_of[key[0]].add(key)
-    if key[2]:
-        claimed.uses_saying[key[2]].add(key)
 
 
 def _resolved(target: str, uses: list[list[Any]]) -> list[DerivedRow]:

@@ -99,11 +99,10 @@ class Pending:
             self.versions.append([node, artifact_of(node), seq])
             return
         names, tokens = terms_of_name(parsed.cls, parsed.texts[-1])
-        name = None
-        if parsed.cls == RUN:
-            name = searchable(names[0]) if names else None
-        else:
-            self.terms += [[text, node] for text in {searchable(t) for t in (*names, *tokens)}]
+        name, *others = map(searchable, names) if names else (None,)
+        # What begins a name is found by the name.
+        tokens = tuple(t for t in tokens if not any(name.startswith(t) for name in names))
+        self.terms += [[text, node] for text in {*others, *map(searchable, tokens)}]
         self.nodes[_LABELS[parsed.cls]].append([node, seq, name])
 
     def edge(self, claim: Occurrence, seq: int, dead: int) -> None:

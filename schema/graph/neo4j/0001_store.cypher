@@ -20,7 +20,8 @@
 // (:Said)               further operations on states: (:Node)-[:SAID]->(:Said {ops}).
 // (:Object {type, key}) what a state is about: (:Node)-[:HOLDS]->(:Object).
 // (:KindSaid {value, id}) artifacts by every kind that was ever said of them.
-// (:Term {text})        names and tokens for search: (:Term)-[:OF]->(:Node); a run's is its name.
+// (:Term {text})        for search, what a node is called beside its name and what does not begin any
+//                       of its names: (:Term)-[:OF]->(:Node).
 // (:Log {key})          a table's log: (:Node)-[:COMMIT_OF]->(:Log), files in it as JSON.
 // (:Retraction {ref}), (:Redaction {ref})  by their target, which may arrive later.
 
