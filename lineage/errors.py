@@ -33,6 +33,7 @@
         SourceUnavailableError*
         LogGapError          a stretch of a source was lost
         SpoolError*          captured changes cannot be kept on local disk
+          SpoolFullError*    no space there, or as much as it may take
         DeliveryError*       the service that changes go to is away or refuses us
         TornCommitError      a commit of a table's log is cut off or empty
       OwnershipError         an ownership change that is not allowed
@@ -306,6 +307,13 @@ class SpoolError(CaptureError):
 
     code = "spool-failed"
     retryable = True
+    http_status = 503
+
+
+class SpoolFullError(SpoolError):
+    """The spool may not grow further: its disk or its limit is full."""
+
+    code = "spool-full"
 
 
 class DeliveryError(CaptureError):

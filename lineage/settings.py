@@ -48,6 +48,8 @@ class Settings:
     """Largest request body, bytes, after decompression."""
     max_event: int = 4 * _MIB
     """Largest single event, bytes."""
+    spool_max: int = 1 << 30
+    """Bytes that each process of the service may accept while its database is away."""
     job_namespace: str = ""
     """Namespace of jobs of ``lineage run``; empty: ``local://<host name>``."""
     variables: tuple[str, ...] = ()
@@ -95,6 +97,11 @@ class Settings:
         return self.home / "spool"
 
     @property
+    def accepted(self) -> Path:
+        """What the service accepted while its database was away, until it is recorded."""
+        return self.store_path.with_suffix(".accepted")
+
+    @property
     def dead_letters(self) -> Path:
         """What was taken in but not understood."""
         return self.store_path.with_suffix(".dlq")
@@ -123,6 +130,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         port=_number(env, "LINEAGE_PORT", 8080),
         max_body=_number(env, "LINEAGE_MAX_BODY", 16 * _MIB),
         max_event=_number(env, "LINEAGE_MAX_EVENT", 4 * _MIB),
+        spool_max=_number(env, "LINEAGE_SPOOL_MAX", 1 << 30),
         job_namespace=env.get("LINEAGE_JOB_NAMESPACE") or "",
         variables=_names(env, "LINEAGE_VARIABLES"),
         exclude=_names(env, "LINEAGE_EXCLUDE"),

@@ -9,12 +9,16 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from lineage.errors import StoreUnavailableError
 from lineage.model.envelope import Actor
+from lineage.record.accepting import Accepting, Writers
+from lineage.record.backlog import Backlog
 from lineage.record.backup import Copyable
 from lineage.record.dead_letters import DeadLetters
 from lineage.record.identity import local_actor, store_key
 from lineage.record.intake import Intake
 from lineage.record.interpret import interpret
+from lineage.record.pulse import Pulse
 from lineage.record.rebuild import rebuild
 from lineage.record.recorder import Recorder
 from lineage.settings import Settings
@@ -26,6 +30,7 @@ __all__ = [
     "copyable",
     "local_actor",
     "migrate_store",
+    "open_accepting",
     "open_store",
     "open_workspace",
     "scratch_store",
@@ -44,31 +49,57 @@ class Workspace:
     blobs: BlobStore
     dead_letters: DeadLetters
     actor: Actor
+    verify: Callable[[], None] = lambda: None
+    """Judges a store that was away when it was opened; raises as opening it does."""
 
 
 def open_store(settings: Settings, *, read_only: bool = False) -> Store:
     """The store that ``LINEAGE_STORE`` names. Raises ``ConfigError``, ``StoreError``."""
+    return _open(settings, read_only=read_only, patient=False)[0]
+
+
+def _open(
+    settings: Settings, *, read_only: bool, patient: bool
+) -> tuple[Store, Callable[[], None]]:
     if settings.store_kind == "neo4j":
-        return _open_neo4j(settings, read_only=read_only)
+        return _open_neo4j(settings, read_only=read_only, patient=patient)
     from lineage.store.sqlite import SqliteStore
 
-    return SqliteStore(settings.store_path, interpret, read_only=read_only)
+    return SqliteStore(settings.store_path, interpret, read_only=read_only), lambda: None
 
 
-def _open_neo4j(settings: Settings, *, read_only: bool) -> Store:
+def _open_neo4j(
+    settings: Settings, *, read_only: bool, patient: bool
+) -> tuple[Store, Callable[[], None]]:
+    """The store, and what judges it; that was done already, unless it is away and we patient."""
     from lineage.store.neo4j import Neo4jStore, schema
     from lineage.store.neo4j.connection import Database
 
     database = Database.open(settings.store, settings.store_password)
-    try:
+    store = Neo4jStore(database, interpret, read_only=read_only)
+    judged = False
+
+    def verify() -> None:
+        nonlocal judged
+        if judged:
+            return
         database.verify()
         writable = schema.check(database, read_only=read_only)
         if writable and not read_only:
             schema.bind_key(database, store_key(settings))
+        store.read_only = read_only or not writable
+        judged = True
+
+    try:
+        verify()
+    except StoreUnavailableError:
+        if not patient:
+            database.close()
+            raise
     except BaseException:
         database.close()
         raise
-    return Neo4jStore(database, interpret, read_only=read_only or not writable)
+    return store, verify
 
 
 def migrate_store(
@@ -130,11 +161,16 @@ class _ByRebuilding:
 
 
 @contextmanager
-def open_workspace(settings: Settings, *, read_only: bool = False) -> Iterator[Workspace]:
-    """Open everything, and close it at the end."""
+def open_workspace(
+    settings: Settings, *, read_only: bool = False, patient: bool = False
+) -> Iterator[Workspace]:
+    """Open everything, and close it at the end.
+
+    ``patient``: a database that is away is no error yet; ``verify`` judges it when it is back.
+    """
     if not read_only:
         settings.store_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    store = open_store(settings, read_only=read_only)
+    store, verify = _open(settings, read_only=read_only, patient=patient)
     try:
         recorder = Recorder(store, key=store_key(settings))
         dead_letters = DeadLetters(settings.dead_letters)
@@ -146,6 +182,25 @@ def open_workspace(settings: Settings, *, read_only: bool = False) -> Iterator[W
             DirectoryBlobs(settings.blobs),
             dead_letters,
             local_actor(settings),
+            verify,
         )
     finally:
         store.close()
+
+
+def open_accepting(
+    workspace: Workspace, writers: Writers, count: Callable[[str, int], None]
+) -> Accepting | None:
+    """The way of changes to a store that can be away; None for one that is a file."""
+    settings, store = workspace.settings, workspace.store
+    if settings.store_kind == "sqlite":
+        return None
+
+    def ask() -> int:
+        workspace.verify()
+        return store.head().seq
+
+    return Accepting(
+        workspace.recorder, writers, Backlog(settings.accepted, most=settings.spool_max),
+        Pulse(ask), workspace.dead_letters, count,
+    )  # fmt: skip

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -23,7 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lineage.errors import SpoolError
+from lineage.errors import SpoolError, SpoolFullError
+from lineage.model.envelope import Actor
 
 __all__ = ["DAMAGED", "REFUSED", "Depth", "Item", "Spool"]
 
@@ -33,6 +35,7 @@ _SUFFIX = ".spool"
 _PART = ".part"
 _ABANDONED = 3600
 """Seconds after which a part is a leftover of a process that died."""
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Item:
     """A captured change: who captured it, its place there, and its bytes as they will be kept.
 
     ``event_at`` is UTC microseconds. With ``event_id`` it can be sent any number of times.
+    ``actor`` is who sent it, where that is another than who records it.
     """
 
     source: str
@@ -48,6 +52,7 @@ class Item:
     v: int
     event_at: int
     body: bytes
+    actor: Actor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,14 @@ class Spool:
             part.rename(self.root / name)
             _flush_folder(self.root)
         except OSError as fault:
-            with contextlib.suppress(OSError):
-                part.unlink()
+            for path in (part, self.root / name):  # the name may stand and not be durable
+                with contextlib.suppress(OSError):
+                    path.unlink()
+            if fault.errno in _NO_SPACE:
+                raise SpoolFullError(
+                    f"no space left in {self.root}: {fault.strerror}",
+                    hint="make room there; what was kept before is safe",
+                ) from fault
             raise SpoolError(
                 f"changes cannot be kept in {self.root}: {fault.strerror}",
                 hint="make room there, or set LINEAGE_HOME to a folder that can be written to",
@@ -107,6 +118,14 @@ class Spool:
         if items is None:
             self._set_aside(name)
         return items
+
+    def count(self, name: str) -> int:
+        """How many items a file says to have, without reading it all; 0 where it cannot be told."""
+        try:
+            with (self.root / name).open("rb") as file:
+                return int(json.loads(file.readline(64))["items"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0
 
     def done(self, name: str) -> None:
         """Forget a file: its items are recorded."""
@@ -201,6 +220,7 @@ def _plain(item: Item) -> dict[str, Any]:
         body = item.body.decode("utf-8")
     except UnicodeDecodeError:
         body = {"base64": base64.b64encode(item.body).decode("ascii")}
+    actor = item.actor
     return {
         "source": item.source,
         "event_id": item.event_id,
@@ -208,6 +228,7 @@ def _plain(item: Item) -> dict[str, Any]:
         "v": item.v,
         "event_at": item.event_at,
         "body": body,
+        **({"actor": [actor.id, actor.verified]} if actor else {}),
     }
 
 
@@ -235,6 +256,8 @@ def _decode(data: bytes) -> list[Item] | None:
 def _item(value: dict[str, Any]) -> Item:
     body = value["body"]
     raw = body.encode() if isinstance(body, str) else base64.b64decode(body["base64"])
+    actor = value.get("actor")
     return Item(
-        value["source"], value["event_id"], value["kind"], value["v"], value["event_at"], raw
-    )
+        value["source"], value["event_id"], value["kind"], value["v"], value["event_at"], raw,
+        Actor(*actor) if actor else None,
+    )  # fmt: skip

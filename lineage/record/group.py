@@ -1,49 +1,59 @@
-"""Group commit: writers wait together for one transaction.
+"""Group commit: writers wait together for one commit.
 
-A durable commit costs one fsync however many entries it holds, so concurrent writers share it: the
-first that comes is committed at once, those that come meanwhile are committed together next.
+A durable commit costs one fsync however many things it holds, so concurrent writers share it: the
+first that comes is committed at once, those that come meanwhile are committed together next. What
+commits is a store's append, or the spool's.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from lineage.errors import StoreBusyError
-from lineage.model.envelope import Actor
-from lineage.record.recorder import Incoming, Recorder
-from lineage.store.contract import Receipt
+from lineage.errors import StoreBusyError, StoreUnavailableError
 
 __all__ = ["GroupCommitter"]
 
+Thing = TypeVar("Thing")
+Result = TypeVar("Result")
+
 
 @dataclass(slots=True)
-class _Waiting:
-    incoming: Sequence[Incoming]
-    actor: Actor
-    done: Future[list[Receipt]]
+class _Waiting(Generic[Thing, Result]):
+    things: Sequence[Thing]
+    done: Future[list[Result]]
 
 
-class GroupCommitter:
-    """One writing thread over a recorder; :meth:`record` blocks until the entries are durable."""
+class GroupCommitter(Generic[Thing, Result]):
+    """One committing thread; :meth:`commit` blocks until the things are durable.
 
-    def __init__(self, recorder: Recorder, *, most: int = 1000, waiting: int = 10_000) -> None:
-        self._recorder = recorder
+    ``commit`` takes things of several writers, all or none, and gives a result for each.
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Thing]], Sequence[Result]],
+        *,
+        most: int = 1000,
+        waiting: int = 10_000,
+    ) -> None:
+        self._commit_all = commit
         self._most = most
-        self._queue: queue.Queue[_Waiting | None] = queue.Queue(waiting)
+        self._queue: queue.Queue[_Waiting[Thing, Result] | None] = queue.Queue(waiting)
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
         self._closed = False
         self._thread.start()
 
-    def submit(self, incoming: Sequence[Incoming], actor: Actor) -> Future[list[Receipt]]:
-        """Queue entries; the future is done when they are durable.
+    def submit(self, things: Sequence[Thing]) -> Future[list[Result]]:
+        """Queue things; the future is done when they are durable.
 
-        Raises ``StoreBusyError`` when too many wait already.
+        It can be cancelled until their commit begins. Raises ``StoreBusyError`` when too many wait.
         """
-        waiting = _Waiting(incoming, actor, Future())
+        waiting = _Waiting[Thing, Result](things, Future())
         if self._closed:
             raise StoreBusyError("the service is stopping", hint="send it again to the next one")
         try:
@@ -54,25 +64,25 @@ class GroupCommitter:
             ) from fault
         return waiting.done
 
-    def record(self, incoming: Sequence[Incoming], actor: Actor) -> list[Receipt]:
-        """As :meth:`Recorder.record`, in a transaction shared with other writers."""
-        return self.submit(incoming, actor).result()
+    def commit(self, things: Sequence[Thing]) -> list[Result]:
+        """Commit things together with those of other writers; a result for each."""
+        return self.submit(things).result()
 
     @property
     def depth(self) -> int:
         """How many writers wait."""
         return self._queue.qsize()
 
-    def close(self) -> None:
-        """Record what waits, then stop."""
+    def close(self, seconds: float | None = None) -> None:
+        """Commit what waits, then stop; give up after ``seconds`` where what commits hangs."""
         if not self._closed:
             self._closed = True
             self._queue.put(None)
-        self._thread.join()
+        self._thread.join(seconds)
 
     def _run(self) -> None:
         while (first := self._queue.get()) is not None:
-            batch, size, last = [first], len(first.incoming), False
+            batch, size, last = [first], len(first.things), False
             while size < self._most:
                 try:
                     following = self._queue.get_nowait()
@@ -82,28 +92,33 @@ class GroupCommitter:
                     last = True
                     break
                 batch.append(following)
-                size += len(following.incoming)
-            self._commit(batch)
+                size += len(following.things)
+            self._commit([w for w in batch if w.done.set_running_or_notify_cancel()])
             if last:
                 return
 
-    def _commit(self, batch: list[_Waiting]) -> None:
-        """One transaction for all; if it fails one for each, so that none suffers for another."""
-        if len(batch) > 1 and len({waiting.actor for waiting in batch}) == 1:
-            joined = [item for waiting in batch for item in waiting.incoming]
+    def _commit(self, batch: list[_Waiting[Thing, Result]]) -> None:
+        """One commit for all; if it fails one for each, so that none suffers for another."""
+        if len(batch) > 1:
+            joined = [thing for waiting in batch for thing in waiting.things]
             try:
-                receipts = self._recorder.record(joined, batch[0].actor)
+                results = self._commit_all(joined)
+            except (StoreUnavailableError, StoreBusyError) as fault:
+                # Nobody's fault, and each alone would wait as long to hear the same.
+                for waiting in batch:
+                    waiting.done.set_exception(fault)
+                return
             except Exception:  # noqa: BLE001, S110 - whose fault it is shows when each goes alone
                 pass
             else:
                 start = 0
                 for waiting in batch:
-                    end = start + len(waiting.incoming)
-                    waiting.done.set_result(receipts[start:end])
+                    end = start + len(waiting.things)
+                    waiting.done.set_result(list(results[start:end]))
                     start = end
                 return
         for waiting in batch:
             try:
-                waiting.done.set_result(self._recorder.record(waiting.incoming, waiting.actor))
+                waiting.done.set_result(list(self._commit_all(waiting.things)))
             except BaseException as fault:  # noqa: BLE001 - handed to whoever waits for it
                 waiting.done.set_exception(fault)

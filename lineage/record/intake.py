@@ -23,7 +23,10 @@ _FUTURE = 24 * 3600 * 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one event: ``recorded``, ``duplicate`` or ``refused`` (with its fault)."""
+    """What became of one event: ``recorded``, ``duplicate`` or ``refused`` (with its fault).
+
+    Or ``accepted``: durable in the backlog, to be recorded when the store is back.
+    """
 
     status: str
     seq: int | None = None
@@ -46,8 +49,8 @@ class _Ready:
     offered: Offered
 
 
-Record = Callable[[Sequence[Incoming], Actor], list[Receipt]]
-"""``Recorder.record`` or ``GroupCommitter.record``."""
+Record = Callable[[Sequence[Incoming], Actor], Sequence[Receipt | None]]
+"""``Recorder.record``, or ``Accepting.accept``, where None is accepted and not recorded yet."""
 
 
 def _now() -> int:
@@ -172,7 +175,9 @@ class Intake:
             )
 
 
-def _accepted(receipt: Receipt, warnings: tuple[str, ...]) -> Outcome:
+def _accepted(receipt: Receipt | None, warnings: tuple[str, ...]) -> Outcome:
+    if receipt is None:
+        return Outcome("accepted", None, warnings)
     return Outcome("recorded" if receipt.new else "duplicate", receipt.seq, warnings)
 
 

@@ -44,7 +44,14 @@ class Recorder:
 
         Raises ``RefusedError`` for a body whose numbers have no exact encoding, ``StoreError``.
         """
-        return self.store.append([self._entry(item, actor) for item in incoming])
+        return self.store.append(self.entries(incoming, actor))
+
+    def entries(self, incoming: Sequence[Incoming], actor: Actor) -> list[NewEntry]:
+        """What :meth:`record` would append: named and interpreted, the store not asked.
+
+        Raises ``RefusedError`` for a body whose numbers have no exact encoding.
+        """
+        return [self._entry(item, actor) for item in incoming]
 
     def record_changes(
         self,

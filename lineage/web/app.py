@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
+import anyio
 import anyio.to_thread
 from fastapi import FastAPI
 
@@ -18,16 +20,24 @@ from lineage.wiring import Workspace
 __all__ = ["create_app"]
 
 
-def create_app(workspace: Workspace) -> FastAPI:
+_TOLD_EVERY = 1.0
+
+
+def create_app(workspace: Workspace, shared: Path | None = None) -> FastAPI:
     """The service over a workspace, which stays the caller's to close.
 
     ``settings.host`` says whether it is on loopback; shutting down records what was accepted.
+    ``shared`` is where the processes of one service keep their metrics together.
     """
-    service = Service(workspace)
+    service = Service(workspace, shared)
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        yield
+        async with anyio.create_task_group() as tasks:
+            if shared is not None:
+                tasks.start_soon(_tell, service)
+            yield
+            tasks.cancel_scope.cancel()
         await anyio.to_thread.run_sync(service.close)
 
     app = FastAPI(
@@ -47,3 +57,10 @@ def create_app(workspace: Workspace) -> FastAPI:
     for router in (home.router, taking.router, keeping.router, asking.router, health.router):
         app.include_router(router)
     return app
+
+
+async def _tell(service: Service) -> None:
+    """Keep the gauges of this process fresh for whichever process is asked."""
+    while True:
+        await anyio.to_thread.run_sync(service.metrics.refresh)
+        await anyio.sleep(_TOLD_EVERY)

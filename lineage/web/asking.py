@@ -12,9 +12,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from lineage.errors import RefusedError
+from lineage.errors import OutcomeUnknownError, RefusedError, StoreUnavailableError
 from lineage.model.canonical import parse_json
-from lineage.query.graphql.schema import execute, printed
+from lineage.query.graphql.schema import Answered, execute, printed
 from lineage.web.body import read_json_body
 from lineage.web.replies import reply
 from lineage.web.security import actor_of
@@ -84,12 +84,23 @@ async def _answer(
 
     def answer() -> Response:
         asked = understand()
+        service.require()
         found = execute(context, asked.query, asked.variables, asked.operation, mutations=mutations)
+        if _is_away(found):
+            away = reply(found.body, 503, media_type=_MODERN if modern else "application/json")
+            away.headers["Retry-After"] = "1"
+            return away
         if modern:
             return reply(found.body, found.status, media_type=_MODERN)
         return reply(found.body, 200 if found.status == 400 else found.status)
 
     return await service.reading(answer)
+
+
+def _is_away(found: Answered) -> bool:
+    """Whether the store went away while it was asked: there is no answer, or half of one."""
+    codes = {error.get("extensions", {}).get("code") for error in found.body.get("errors", ())}
+    return not codes.isdisjoint({StoreUnavailableError.code, OutcomeUnknownError.code})
 
 
 def _bad(message: str, pointer: str) -> RefusedError:

@@ -1,12 +1,13 @@
-"""`/healthz` (it runs), `/readyz` (it can record), `/metrics`."""
+"""`/healthz` (it runs), `/readyz` (it accepts, it records), `/metrics`."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
 from lineage.errors import LineageError
+from lineage.record.accepting import Accepting
 from lineage.web.replies import reply
-from lineage.web.service import service_of
+from lineage.web.service import Service, service_of
 
 __all__ = ["router"]
 
@@ -21,11 +22,13 @@ async def healthz() -> Response:
 
 @router.get("/readyz")
 async def readyz(request: Request) -> Response:
-    """Whether the store answers, and where the record ends.
+    """Whether it accepts (the status), whether it records, and where the record ends.
 
     With an embedded store accepting and recording are one step.
     """
     service = service_of(request)
+    if service.accepting is not None:
+        return await _with_backlog(service, service.accepting)
     try:
         head = await service.reading(service.store.head)
     except LineageError as fault:
@@ -33,6 +36,27 @@ async def readyz(request: Request) -> Response:
         return reply({**refusal, "error": fault.as_dict()}, 503)
     ready = {"status": "ready", "accepting": True, "recording": True}
     return reply({**ready, "position": head.seq, "waiting": service.committer.depth})
+
+
+async def _with_backlog(service: Service, way: Accepting) -> Response:
+    """Nothing here asks the store: it may be away, and the answer is wanted now."""
+    fault = way.pulse.fault
+    waiting = way.backlog.waiting()
+    recording = fault is None
+    accepting = (recording and not waiting.events) or way.backlog.has_room()
+    facts = {
+        "status": "ready" if accepting else "not ready",
+        "accepting": accepting,
+        "recording": recording,
+        "position": way.pulse.position,
+        "waiting": service.committer.depth,
+        "spool": {
+            "events": waiting.events, "bytes": waiting.bytes, "age": round(waiting.age, 3),
+            "most": service.settings.spool_max,
+        },
+        **({"error": fault.as_dict()} if fault else {}),
+    }  # fmt: skip
+    return reply(facts, 200 if accepting else 503)
 
 
 @router.get("/metrics")

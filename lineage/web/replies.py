@@ -26,6 +26,8 @@ _STATUS = {
     "not-authorized": 401,
 }
 """HTTP statuses of codes that have no class of their own."""
+_RETRY_AFTER = {"spool-full": "5"}
+"""Seconds after which to try again, where that is not one: room comes with the database."""
 
 
 def reply(value: Any, status: int = 200, *, media_type: str = "application/json") -> Response:
@@ -38,7 +40,7 @@ def error_reply(fault: LineageError) -> Response:
     """One of our errors as a reply."""
     made = reply(fault.as_dict(), _STATUS.get(fault.code, fault.http_status))
     if fault.retryable:
-        made.headers["Retry-After"] = "1"
+        made.headers["Retry-After"] = _RETRY_AFTER.get(fault.code, "1")
     if fault.code == "not-authorized":
         made.headers["WWW-Authenticate"] = "Bearer"
     return made

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import anyio
@@ -13,8 +14,10 @@ from lineage.model.envelope import Actor
 from lineage.query.graphql.context import Context
 from lineage.record.group import GroupCommitter
 from lineage.record.intake import Intake
+from lineage.record.recorder import Incoming
+from lineage.store.contract import Receipt
 from lineage.web.metrics import Metrics
-from lineage.wiring import Workspace
+from lineage.wiring import Workspace, open_accepting
 
 __all__ = ["Service", "service_of"]
 
@@ -24,6 +27,8 @@ _READERS = 8
 """Reads at a time: as many as the store keeps connections for."""
 _WRITERS = 256
 """Writers at a time: they wait together for one transaction, so many make it large."""
+_CLOSING = 15.0
+"""Seconds that a commit may take when the service stops: its database may hang."""
 
 
 class Service:
@@ -33,16 +38,19 @@ class Service:
     being recorded.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
-        settings = workspace.settings
+    def __init__(self, workspace: Workspace, shared: Path | None = None) -> None:
+        """``shared`` is where the processes of one service keep their metrics together."""
         self.workspace = workspace
-        self.settings = settings
+        self.settings = workspace.settings
         self.store = workspace.store
-        self.committer = GroupCommitter(workspace.recorder)
+        self.committer = GroupCommitter(workspace.store.append)
+        self.metrics = Metrics(self, shared)
+        self.accepting = open_accepting(workspace, self.committer, self.metrics.spooled)
         self.intake = Intake(
-            self.committer.record, workspace.dead_letters, max_event=settings.max_event
+            self.accepting.accept if self.accepting else self._record,
+            workspace.dead_letters,
+            max_event=self.settings.max_event,
         )
-        self.metrics = Metrics(self)
         self._readers = anyio.CapacityLimiter(_READERS)
         self._writers = anyio.CapacityLimiter(_WRITERS)
 
@@ -56,11 +64,27 @@ class Service:
 
     def context(self, actor: Actor) -> Context:
         """What a GraphQL question has at hand."""
-        return Context(self.store, actor, self.committer.record)
+        return Context(self.store, actor, self._record)
+
+    def require(self) -> None:
+        """Raise ``StoreUnavailableError`` where the store is known not to answer."""
+        if self.accepting is not None:
+            self.accepting.require()
+
+    def position(self) -> int | None:
+        """Where the record ends; where the store is away, where it ended when it last answered."""
+        return self.accepting.pulse.position if self.accepting else self.store.head().seq
 
     def close(self) -> None:
         """Record what was accepted, then stop writing."""
-        self.committer.close()
+        if self.accepting is not None:
+            self.accepting.close()
+        self.committer.close(_CLOSING)
+
+    def _record(self, incoming: Sequence[Incoming], actor: Actor) -> list[Receipt]:
+        if self.accepting is not None:
+            return self.accepting.record(incoming, actor)
+        return self.committer.commit(self.workspace.recorder.entries(incoming, actor))
 
 
 def service_of(request: Request) -> Service:

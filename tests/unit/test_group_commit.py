@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from lineage.errors import LineageError, StoreBusyError
+from lineage.errors import LineageError, StoreBusyError, StoreUnavailableError
+from lineage.model.claims import Claims
 from lineage.model.envelope import Actor
 from lineage.record.group import GroupCommitter
 from lineage.record.interpret import interpret
-from lineage.record.recorder import Incoming, Recorder
 from lineage.store.contract import NewEntry, Receipt
 from lineage.store.memory import MemoryStore
 
@@ -35,14 +35,14 @@ class Slow(MemoryStore):
         return super().append(entries)
 
 
-def _incoming(n: int | str) -> Incoming:
-    return Incoming("note", 1, "s", b"{}", 0, event_id=str(n))
+def _entry(n: int | str) -> NewEntry:
+    return NewEntry("note", 1, "s", str(n), ACTOR, b"{}", Claims())
 
 
 def test_those_who_wait_share_a_transaction() -> None:
     store = Slow()
-    group = GroupCommitter(Recorder(store, key=b"k"))
-    futures = [group.submit([_incoming(n)], ACTOR) for n in range(50)]
+    group = GroupCommitter(store.append)
+    futures = [group.submit([_entry(n)]) for n in range(50)]
     store.gate.set()
     seqs = [future.result(10)[0].seq for future in futures]
     assert seqs == list(range(1, 51))
@@ -53,9 +53,9 @@ def test_those_who_wait_share_a_transaction() -> None:
 
 def test_one_bad_writer_does_not_hurt_the_others() -> None:
     store = Slow()
-    group = GroupCommitter(Recorder(store, key=b"k"))
+    group = GroupCommitter(store.append)
     names: list[Any] = ["first", "a", "poison", "b"]
-    futures = [group.submit([_incoming(n)], ACTOR) for n in names]
+    futures = [group.submit([_entry(n)]) for n in names]
     store.gate.set()
     results = []
     for name, future in zip(names, futures, strict=True):
@@ -70,26 +70,58 @@ def test_one_bad_writer_does_not_hurt_the_others() -> None:
 
 def test_closing_records_what_waits_and_then_refuses() -> None:
     store = Slow()
-    group = GroupCommitter(Recorder(store, key=b"k"))
-    futures = [group.submit([_incoming(n)], ACTOR) for n in range(5)]
+    group = GroupCommitter(store.append)
+    futures = [group.submit([_entry(n)]) for n in range(5)]
     closing = threading.Thread(target=group.close)
     closing.start()
     store.gate.set()
     closing.join(10)
     assert [future.result(10)[0].seq for future in futures] == [1, 2, 3, 4, 5]
     with pytest.raises(StoreBusyError):
-        group.submit([_incoming(9)], ACTOR)
+        group.submit([_entry(9)])
 
 
 def test_too_many_waiting_is_said_at_once() -> None:
     store = Slow()
-    group = GroupCommitter(Recorder(store, key=b"k"), waiting=3)
+    group = GroupCommitter(store.append, waiting=3)
     refused = 0
     for n in range(20):
         try:
-            group.submit([_incoming(n)], ACTOR)
+            group.submit([_entry(n)])
         except StoreBusyError:
             refused += 1
     assert refused >= 16
     store.gate.set()
     group.close()
+
+
+def test_a_store_that_is_away_is_asked_once_for_all_who_wait() -> None:
+    """Each alone would wait as long, one after the other, to hear the same."""
+    asked: list[int] = []
+    gate = threading.Event()
+
+    def append(entries: Sequence[NewEntry]) -> list[Receipt]:
+        gate.wait(10)
+        asked.append(len(entries))
+        raise StoreUnavailableError("away")
+
+    group = GroupCommitter(append)
+    futures = [group.submit([_entry(n)]) for n in range(50)]
+    gate.set()
+    for future in futures:
+        with pytest.raises(StoreUnavailableError):
+            future.result(10)
+    assert sum(asked) == 50
+    assert len(asked) <= 3
+    group.close()
+
+
+def test_what_is_cancelled_while_it_waits_is_not_committed() -> None:
+    store = Slow()
+    group = GroupCommitter(store.append)
+    first, second, third = (group.submit([_entry(n)]) for n in range(3))
+    assert second.cancel()
+    store.gate.set()
+    assert [first.result(10)[0].seq, third.result(10)[0].seq] == [1, 2]
+    group.close()
+    assert store.head().seq == 2

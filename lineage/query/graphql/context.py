@@ -31,7 +31,7 @@ class Context:
     store: Store
     actor: Actor
     record: Callable[[Sequence[Incoming], Actor], list[Receipt]]
-    """``Recorder.record`` or ``GroupCommitter.record``."""
+    """``Recorder.record``, or a way to it that is shared with others."""
     clock: Callable[[], int] = field(default=present)
     policy: Callable[[str], Policy] = field(default=default_policy)
     """The policy of an action."""
