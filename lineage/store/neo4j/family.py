@@ -84,7 +84,9 @@ class Family:
     There is one for every artifact, most of them small: what is not needed is not made.
     """
 
-    __slots__ = ("_aliases", "_dirty", "_resolved", "_segments", "_shown", "claimed", "members")
+    __slots__ = (
+        "_aliases", "_dirty", "_resolved", "_segments", "_shown", "claimed", "members", "touched",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -95,6 +97,8 @@ class Family:
     ) -> None:
         self.members = frozenset(members)
         self.claimed = claimed or Claimed()
+        self.touched = 0
+        """The transaction that last asked for it."""
         self._aliases = tuple(sorted(aliases))
         self._segments: list[_Segment] | None = None
         self._shown: dict[Owner, dict[Derived, DerivedRow]] = {}
@@ -300,6 +304,8 @@ class Family:
             return set()
         run, artifact, said = key
         at, method = min(claim[0] for claim in claims), min(claim[1] for claim in claims)
+        if not self.claimed.versions:
+            return {Derived(EdgeType.USED, artifact, run, at, FOREVER, method, artifact, said)}
         pieces: list[Piece] = []
         for since, until, groups in self._over_time():
             start = max(since, at)
@@ -312,6 +318,8 @@ class Family:
 
     def _of_placeholder(self, version: str) -> set[Derived]:
         first = self.claimed.first_output(version)
+        if len(self.claimed.versions) < 2:
+            first = None  # nothing that it could stand for
         pieces: list[Piece] = []
         for since, until, groups in self._over_time() if first is not None else ():
             start = max(since, first or -FOREVER)

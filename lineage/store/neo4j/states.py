@@ -183,6 +183,8 @@ class Subject:
     """Operations that the database does not have yet."""
     rewritten: bool = False
     """Operations that the database has are different now."""
+    touched: int = 0
+    """The transaction that last asked for it."""
 
     def key(self, ident: KeyId) -> Key:
         """A state, new where it was never said."""

@@ -24,8 +24,10 @@ from lineage.store.neo4j.states import Subject
 __all__ = ["WorkingSet"]
 
 _NODES = 500_000
-_WEIGHT = 2_000_000
-_SUBJECTS = 50_000
+_SUBJECTS = 5_000
+_FAMILIES, _WEIGHT = 5_000, 2_000_000
+_RECENT = 4
+"""Transactions. What nobody asked for since is loaded again sooner than it is worth keeping."""
 
 _KNOWN = "UNWIND $ids AS id MATCH (n:Node {id: id}) RETURN collect(id)"
 _SHOWN = "UNWIND $ids AS id MATCH (n:Node {id: id}) RETURN id, n.shown"
@@ -61,8 +63,8 @@ class WorkingSet:
         """New in this transaction: the database has nothing about them."""
         self._families: dict[str, Family] = {}
         self._subjects: dict[str, Subject] = {}
-        self._weight = 0
         self._tx: Any = None
+        self._count = 0
 
     def begin(self, tx: neo4j.Transaction, *, foreign: bool) -> None:
         """A transaction begins; ``foreign``: another process wrote since the last."""
@@ -72,14 +74,17 @@ class WorkingSet:
         if foreign:
             self._families.clear()
             self._subjects.clear()
-            self._weight = 0
-        if self._weight > _WEIGHT:
-            self._families.clear()
-            self._weight = 0
-        if len(self._subjects) > _SUBJECTS:
-            self._subjects.clear()
         if len(self._nodes) > _NODES:
             self._nodes.clear()
+        self._count += 1
+        since = self._count - _RECENT
+        if len(self._subjects) > _SUBJECTS:
+            recent = {n: s for n, s in self._subjects.items() if s.touched > since}
+            self._subjects = recent
+        if len(self._families) > _FAMILIES:
+            kept = {m: f for m, f in self._families.items() if f.touched > since or f.weight > 50}
+            heavy = sum(family.weight for family in kept.values()) > _WEIGHT
+            self._families = {} if heavy else kept
 
     def clear(self) -> None:
         """Forget everything: rolled back, or reached back."""
@@ -88,7 +93,6 @@ class WorkingSet:
         self._fresh.clear()
         self._families.clear()
         self._subjects.clear()
-        self._weight = 0
 
     def _rows(self, query: str, **parameters: Any) -> list[list[Any]]:
         return [record.values() for record in self._tx.run(query, **parameters)]
@@ -141,10 +145,11 @@ class WorkingSet:
         if family is None:
             family = Family([member])
             self._remember(family)
+        family.touched = self._count
         return family
 
     def _remember(self, family: Family) -> None:
-        self._weight += family.weight
+        family.touched = self._count
         for member in family.members:
             self._families[member] = family
 
@@ -190,6 +195,7 @@ class WorkingSet:
         """The states of a subject; ``complete``: with their operations."""
         self.learn_subjects([node])
         subject = self._subjects.setdefault(node, Subject())
+        subject.touched = self._count
         if complete and not subject.complete:
             texts = [text for (found,) in self._rows(_SAID, id=node) for text in found]
             add_said(subject, [*said_in(texts), *subject.waiting])
