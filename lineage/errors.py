@@ -31,6 +31,7 @@
         StoreKeyError        the key is that of another store
       CaptureError           a source cannot be read
         SourceUnavailableError*
+        BrokerRefusedError   a Kafka broker does not let us in
         LogGapError          a stretch of a source was lost
         SpoolError*          captured changes cannot be kept on local disk
           SpoolFullError*    no space there, or as much as it may take
@@ -300,6 +301,13 @@ class SourceUnavailableError(CaptureError):
     retryable = True
     exit_status = 69
     http_status = 503
+
+
+class BrokerRefusedError(CaptureError):
+    """A Kafka broker does not let us in, does not prove who it is, or does not let us read."""
+
+    code = "broker-refused"
+    exit_status = 77
 
 
 class SpoolError(CaptureError):

@@ -58,6 +58,12 @@ class Settings:
     """Further path prefixes whose reads are no inputs (comma-separated)."""
     hash_limit: int = 1 << 30
     """Bytes of inputs, and again of outputs, that a run may have digested; others have none."""
+    kafka_config: str = ""
+    """File of properties for the Kafka client, with the names of librdkafka (TLS, SASL)."""
+    kafka_user: str = ""
+    """User for SASL; its password is sent over TLS unless LINEAGE_KAFKA_CONFIG says otherwise."""
+    kafka_password: str = field(default="", repr=False)
+    """Password of that user (or the file LINEAGE_KAFKA_PASSWORD_FILE names)."""
     isolation: str = "auto"
     """How reproductions are isolated: auto, namespaces or in-process."""
 
@@ -135,6 +141,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         variables=_names(env, "LINEAGE_VARIABLES"),
         exclude=_names(env, "LINEAGE_EXCLUDE"),
         hash_limit=_number(env, "LINEAGE_HASH_LIMIT", 1 << 30),
+        kafka_config=env.get("LINEAGE_KAFKA_CONFIG") or "",
+        kafka_user=env.get("LINEAGE_KAFKA_USER") or "",
+        kafka_password=_secret(env, "LINEAGE_KAFKA_PASSWORD"),
         isolation=env.get("LINEAGE_ISOLATION") or "auto",
     )
 

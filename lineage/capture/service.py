@@ -27,6 +27,7 @@ _SOME_REFUSED = 207
 _ABSENT = 404
 _TOO_LARGE = 413
 _REFUSALS = frozenset({400, _TOO_LARGE, 422})
+_READ = 10_000
 _LATER = "the changes wait in the spool; `lineage spool deliver` tries again"
 
 
@@ -55,18 +56,29 @@ class Service:
         self._timeout = timeout
         self._opener = urllib.request.build_opener(_NoRedirect)
 
-    def ask(self, method: str, path: str, data: bytes | None = None, kind: str = "") -> Answer:
-        """Send a request; every answer is one. Raises ``DeliveryError`` where there is none."""
+    def ask(
+        self,
+        method: str,
+        path: str,
+        data: bytes | None = None,
+        kind: str = "",
+        *,
+        most: int = _READ,
+    ) -> Answer:
+        """Send a request; every answer is one, of which ``most`` bytes are read.
+
+        Raises ``DeliveryError`` where there is none.
+        """
         headers = {**self._headers, **({"Content-Type": kind} if kind else {})}
         request = urllib.request.Request(  # noqa: S310  # the operator's own setting
             f"{self._url}{path}", data=data, headers=headers, method=method
         )
         try:
             with self._opener.open(request, timeout=self._timeout) as response:
-                return _answer(request.full_url, response.status, response)
+                return _answer(request.full_url, response.status, response, most)
         except urllib.error.HTTPError as fault:
             with fault:
-                return _answer(request.full_url, fault.code, fault)
+                return _answer(request.full_url, fault.code, fault, most)
         except (OSError, ValueError) as fault:
             reason = getattr(fault, "reason", fault)
             raise DeliveryError(
@@ -74,8 +86,8 @@ class Service:
             ) from fault
 
 
-def _answer(url: str, status: int, response: Any) -> Answer:
-    body = response.read(10_000).decode("utf-8", "replace")
+def _answer(url: str, status: int, response: Any, most: int) -> Answer:
+    body = response.read(most).decode("utf-8", "replace")
     return Answer(status, body, f"{url} answered {status} {response.reason}")
 
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import click
 
-from lineage.cli.context import emit, json_option, workspace
+from lineage.cli.consuming import open_intake
+from lineage.cli.context import emit, json_option
 from lineage.model.canonical import iso
-from lineage.record.dead_letters import DeadLetter
+from lineage.record.dead_letters import DeadLetter, DeadLetters
+from lineage.settings import load_settings
 
 
 @click.group()
@@ -16,23 +18,30 @@ def dlq() -> None:
     """The dead-letter queue: refused events, kept until they can be recorded."""
 
 
+def _letters() -> DeadLetters:
+    """They are looked at without the store: it may be away."""
+    return DeadLetters(load_settings().dead_letters)
+
+
 def _shown(letter: DeadLetter) -> dict[str, Any]:
     return {**letter.as_dict(), "received_at": iso(letter.received_at)}
+
+
+def _origin(shown: dict[str, Any]) -> str:
+    return "{topic}/{partition}@{offset}".format(**shown["origin"]) if shown["origin"] else ""
 
 
 @dlq.command(name="list")
 @json_option
 def list_letters(*, as_json: bool) -> None:
     """Every letter with the reason it was refused, oldest first."""
-    with workspace(read_only=True) as ws:
-        letters = [_shown(letter) for letter in ws.dead_letters.list()]
+    letters = [_shown(letter) for letter in _letters().list()]
 
     def human() -> None:
         for letter in letters:
             place = letter["pointer"] or "-"
-            click.echo(
-                f"{letter['id'][:12]}  {letter['received_at']}  {letter['code']:<20} {place}"
-            )
+            head = f"{letter['id'][:12]}  {letter['received_at']}  {letter['code']:<20} {place}"
+            click.echo(f"{head}  {_origin(letter)}".rstrip())
         if not letters:
             click.echo("no dead letters")
 
@@ -44,11 +53,10 @@ def list_letters(*, as_json: bool) -> None:
 @json_option
 def show(*, letter: str, as_json: bool) -> None:
     """One letter with its body."""
-    with workspace(read_only=True) as ws:
-        value = _shown(ws.dead_letters.get(letter))
+    value = _shown(_letters().get(letter))
 
     def human() -> None:
-        for name, text in value.items():
+        for name, text in {**value, "origin": _origin(value)}.items():
             click.echo(f"{name:<12} {text}")
 
     emit(value, as_json=as_json, human=human)
@@ -59,14 +67,18 @@ def show(*, letter: str, as_json: bool) -> None:
 @click.option("--all", "every", is_flag=True, help="Replay every letter.")
 @json_option
 def replay(*, letters: tuple[str, ...], every: bool, as_json: bool) -> None:
-    """Try letters again; the recorded ones leave the queue. Exit 1 if any is refused again."""
+    """Try letters again; the recorded ones leave the queue. Exit 1 if any is refused again.
+
+    With LINEAGE_URL set they go to that service.
+    """
     if not letters and not every:
         raise click.UsageError("name letters, or --all")
     results: list[dict[str, Any]] = []
-    with workspace() as ws:
-        named = list(ws.dead_letters.list()) if every else [ws.dead_letters.get(x) for x in letters]
+    queue = _letters()
+    named = list(queue.list()) if every else [queue.get(letter) for letter in letters]
+    with open_intake(load_settings()) as (intake, actor):
         for letter in named:
-            outcome = ws.intake.retake(letter, ws.actor)
+            outcome = intake.retake(letter, actor)
             results.append({"id": letter.id, **outcome.as_dict()})
 
     def human() -> None:
@@ -76,3 +88,20 @@ def replay(*, letters: tuple[str, ...], every: bool, as_json: bool) -> None:
     emit(results, as_json=as_json, human=human)
     if any(row["status"] == "refused" for row in results):
         raise click.exceptions.Exit(1)
+
+
+@dlq.command()
+@click.argument("letters", nargs=-1, required=True)
+@json_option
+def drop(*, letters: tuple[str, ...], as_json: bool) -> None:
+    """Forget letters for good, bytes and all: nobody else may have them any more."""
+    queue = _letters()
+    named = [queue.get(letter) for letter in letters]
+    for letter in named:
+        queue.remove(letter.id)
+
+    def human() -> None:
+        for letter in named:
+            click.echo(f"{letter.id[:12]}  dropped")
+
+    emit([letter.id for letter in named], as_json=as_json, human=human)

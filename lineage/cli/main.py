@@ -21,6 +21,7 @@ from lineage.errors import LineageError
 COMMANDS: dict[str, str] = {
     "backup": "lineage.cli.ledger:backup",
     "check": "lineage.cli.check:check",
+    "consume": "lineage.cli.consume:consume",
     "describe": "lineage.cli.describe:describe",
     "dlq": "lineage.cli.dlq:dlq",
     "gate": "lineage.cli.gate:gate",

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
+from collections.abc import Callable
 
 import click
 
@@ -19,6 +16,7 @@ from lineage.capture.spool import Item, Spool
 from lineage.cli.context import emit, json_option, show_error
 from lineage.cli.delivering import Target, open_target
 from lineage.cli.progress import progress
+from lineage.cli.stopping import stopped_by_signals
 from lineage.cli.watching import Printer, Seen
 from lineage.errors import InputError, LineageError, SourceUnavailableError
 from lineage.settings import load_settings
@@ -28,7 +26,6 @@ __all__ = ["watch"]
 _PATIENCE = 5.0
 _PATIENCE_ONCE = 2.0
 _LONGEST_PAUSE = 60.0
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.group()
@@ -56,7 +53,7 @@ def delta(*, path: str, once: bool, interval: float, from_start: bool, as_json: 
     table = local_path(path)
     ref = table_ref(table)
     log = LocalLog(table)
-    with open_target(settings) as target, _stopped_by_signals() as stop:
+    with open_target(settings) as target, stopped_by_signals() as stop:
         tail = DeltaTail(
             log, ref, patience=_PATIENCE_ONCE if once else _PATIENCE,
             recorded=lambda event_id: target.has(source_of(ref), event_id),
@@ -143,22 +140,6 @@ def _follow(
             pause = 0.0 if step.changes else interval
         stop.wait(pause)
         pause = pause or interval
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set: the step under way ends first."""
-    stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, on_signal) for number in _SIGNALS}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _trusted(target: Target, source: str, position: Position | None) -> Position | None:

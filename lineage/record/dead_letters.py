@@ -108,7 +108,7 @@ class DeadLetters:
         return self._load(found[0])
 
     def remove(self, letter_id: str) -> None:
-        """Forget a letter that was replayed."""
+        """Forget a letter that was replayed, or that nobody wants."""
         self._path(letter_id).unlink(missing_ok=True)
 
     def __len__(self) -> int:
