@@ -165,6 +165,7 @@ class WorkingSet:
         """Load them again when they are asked for."""
         for member in members:
             self._families.pop(member, None)
+            self._fresh.discard(member)
 
     def aliases(self, members: Iterable[str]) -> list[Alias]:
         """Where two of these are one thing, by their states now."""
