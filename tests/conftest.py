@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from tests import needs
 
 if TYPE_CHECKING:
+    from lineage.store.contract import Store
     from lineage.store.neo4j.connection import Database
     from tests.kafka_broker import KafkaBroker
     from tests.neo4j_server import Neo4jAt
@@ -92,6 +93,25 @@ def neo4j_database(neo4j_at: Neo4jAt) -> Iterator[Database]:
     with Database.open(neo4j_at.url, neo4j_at.password) as database:
         schema.migrate(database)
         yield database
+
+
+@pytest.fixture(scope="module")
+def neo4j_stores(neo4j_server: Neo4jAt) -> Iterator[Callable[[], Store]]:
+    """A factory of empty stores on Neo4j: each takes the place of the one before it."""
+    from lineage.store.neo4j import Neo4jStore, schema
+    from lineage.store.neo4j.connection import Database
+    from lineage.testing.plain import interpret
+    from tests.neo4j_server import alone, wipe
+
+    def make() -> Store:
+        database = Database.open(neo4j_server.url, neo4j_server.password)
+        with database.session() as session:
+            wipe(session)
+        schema.migrate(database)
+        return Neo4jStore(database, interpret)
+
+    with alone(neo4j_server):
+        yield make
 
 
 @pytest.fixture(scope="session")

@@ -27,3 +27,10 @@ class TestSqliteStore(StoreSuite):
     def make_store(self, tmp_path: Path) -> Callable[[], Store]:
         numbers = count()
         return lambda: SqliteStore(tmp_path / f"{next(numbers)}.db", interpret)
+
+
+class TestNeo4jStore(StoreSuite):
+    @pytest.fixture
+    @override
+    def make_store(self, neo4j_stores: Callable[[], Store]) -> Callable[[], Store]:
+        return neo4j_stores

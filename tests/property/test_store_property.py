@@ -17,6 +17,8 @@ from lineage.testing.histories import histories
 from lineage.testing.plain import interpret
 
 _examples = settings(deadline=None, suppress_health_check=list(HealthCheck))
+_fewer = settings(_examples, max_examples=25)
+"""Every example empties a server's database."""
 _numbers = count()
 
 
@@ -80,3 +82,46 @@ def test_memory_downstream_is_the_inverse_of_upstream(
     data: st.DataObject, history: list[list[NewEntry]]
 ) -> None:
     store_laws.downstream_is_the_inverse(_memory, history, data)
+
+
+# --- Neo4j
+
+
+@_fewer
+@given(data=st.data(), history=histories())
+def test_neo4j_answers_as_memory_does(
+    neo4j_stores: Callable[[], Store], data: st.DataObject, history: list[list[NewEntry]]
+) -> None:
+    store_laws.answers_are_those_of_the_definition(neo4j_stores, history, data)
+
+
+@_fewer
+@given(history=histories())
+def test_neo4j_rebuilt_equals_live(
+    neo4j_stores: Callable[[], Store], history: list[list[NewEntry]]
+) -> None:
+    store_laws.rebuilt_equals_live(neo4j_stores, history)
+
+
+@_fewer
+@given(data=st.data(), history=histories())
+def test_neo4j_converges(
+    neo4j_stores: Callable[[], Store], data: st.DataObject, history: list[list[NewEntry]]
+) -> None:
+    store_laws.delivery_order_does_not_matter(neo4j_stores, history, data)
+
+
+@_fewer
+@given(history=histories())
+def test_neo4j_resending_changes_nothing(
+    neo4j_stores: Callable[[], Store], history: list[list[NewEntry]]
+) -> None:
+    store_laws.resending_changes_nothing(neo4j_stores, history)
+
+
+@_fewer
+@given(data=st.data(), history=histories())
+def test_neo4j_downstream_is_the_inverse(
+    neo4j_stores: Callable[[], Store], data: st.DataObject, history: list[list[NewEntry]]
+) -> None:
+    store_laws.downstream_is_the_inverse(neo4j_stores, history, data)
