@@ -21,7 +21,10 @@ from lineage.wiring import open_workspace
 from tests.kafka_broker import KafkaBroker
 from tests.serving import SECONDS, environment, event, lineage
 
-__all__ = ["Consuming", "committed", "consume", "name", "produce", "recorded", "set_back", "sound"]
+__all__ = [
+    "Consuming", "committed", "consume", "consuming", "name", "produce", "quick", "recorded",
+    "set_back", "sound",
+]  # fmt: skip
 
 
 def name() -> str:
@@ -60,6 +63,15 @@ def consume(
     assert done.returncode == 0, done.stderr
     said: dict[str, Any] = json.loads(done.stdout)
     return said
+
+
+def quick(home: Path, **more: int) -> dict[str, str]:
+    """Settings of consumers that are missed two seconds after they were killed."""
+    lines = {"session.timeout.ms": 2000, "heartbeat.interval.ms": 300}
+    lines |= {name.replace("_", "."): value for name, value in more.items()}
+    file = home / "kafka.properties"
+    file.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
+    return {"LINEAGE_KAFKA_CONFIG": str(file)}
 
 
 def committed(broker: KafkaBroker, topic: str, group: str = "lineage") -> dict[int, int]:

@@ -64,6 +64,8 @@ class KafkaBroker(JavaServer):
             "share.coordinator.state.topic.num.partitions": "1",
             "share.coordinator.state.topic.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
+            # Tests that kill a member need not wait six seconds until it is missed.
+            "group.min.session.timeout.ms": "500",
             "auto.create.topics.enable": "true",
             "log.cleaner.dedupe.buffer.size": "2097152",  # else 128 MiB of the heap
             # A broker that was killed comes back once its former self counts as gone.

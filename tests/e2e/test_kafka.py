@@ -22,6 +22,7 @@ from tests.consuming import (
     consuming,
     name,
     produce,
+    quick,
     recorded,
     set_back,
     sound,
@@ -31,20 +32,10 @@ from tests.serving import Serving, environment, event, lineage, until
 
 pytestmark = pytest.mark.slow
 
-QUICK = "session.timeout.ms=6000\nheartbeat.interval.ms=500\n"
-"""A member that was killed is missed after six seconds, which is as early as a broker allows."""
-
 
 @pytest.fixture
 def topic(kafka_broker: KafkaBroker) -> str:
     return kafka_broker.make_topic(name(), 1)
-
-
-def quick(home: Path) -> dict[str, str]:
-    """Settings of consumers that are missed soon."""
-    file = home / "kafka.properties"
-    file.write_text(QUICK)
-    return {"LINEAGE_KAFKA_CONFIG": str(file)}
 
 
 def letters(home: Path) -> list[Any]:

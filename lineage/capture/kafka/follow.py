@@ -213,4 +213,6 @@ class Consuming:
         while self._hand.owed and time.monotonic() < until:
             self._commit()
             self._group.poll(0.1)
+        if self._group.committing:
+            return  # to leave is to wait for the answer of a broker that is away
         self._group.close()
