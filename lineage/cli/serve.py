@@ -1,4 +1,4 @@
-"""`lineage serve`: the service over HTTP, one a store file."""
+"""`lineage serve`: the service over HTTP, one a store file, any number on a database."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -21,9 +22,11 @@ import uvicorn
 from typing_extensions import override
 
 from lineage import __version__
-from lineage.cli.context import json_option, workspace
+from lineage.cli.context import json_option
+from lineage.cli.workers import Workers
 from lineage.errors import ConfigError, StoreInUseError
 from lineage.settings import Settings, load_settings
+from lineage.wiring import open_workspace
 
 __all__ = ["serve"]
 
@@ -45,8 +48,17 @@ _MOST_CONNECTIONS = 1_000
     show_default=True,
     help="What goes to stderr, one JSON object a line.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Processes that serve together; more than one needs a store on Neo4j.",
+)
 @json_option
-def serve(*, host: str | None, port: int | None, log_level: str, as_json: bool) -> None:
+def serve(
+    *, host: str | None, port: int | None, log_level: str, workers: int, as_json: bool
+) -> None:
     """Take in events and answer questions over HTTP, until SIGTERM or Ctrl-C.
 
     On an address other than loopback LINEAGE_TOKEN (or LINEAGE_TOKEN_FILE) is required, and every
@@ -58,19 +70,65 @@ def serve(*, host: str | None, port: int | None, log_level: str, as_json: bool) 
         host=settings.host if host is None else host,
         port=settings.port if port is None else port,
     )
-    # Named, not imported: the faces of the product do not depend on each other.
-    security = importlib.import_module("lineage.web.security")
-    importlib.import_module("lineage.web.logs").log_to(sys.stderr, log_level)
-    _check_exposure(settings, loopback=security.is_loopback(settings.host))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _stop)
-    with _only_service(settings) as note, _bound(settings) as listening:
-        bound = listening.getsockname()[1]
-        note(bound)
-        with workspace(settings=settings) as ws:
-            facts = _facts(settings, bound, ws.store.head().seq)
-            app = importlib.import_module("lineage.web.app").create_app(ws)
-            _Server(app, lambda: _announce(facts, as_json=as_json)).run([listening])
+    _check_workers(settings, workers)
+    with _shared_metrics(workers) as shared:
+        # Named, not imported: the faces of the product do not depend on each other.
+        security = importlib.import_module("lineage.web.security")
+        importlib.import_module("lineage.web.logs").log_to(sys.stderr, log_level)
+        _check_exposure(settings, loopback=security.is_loopback(settings.host))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, _stop)
+        with _only_service(settings) as note, _bound(settings) as listening:
+            bound = listening.getsockname()[1]
+            note(bound)
+            facts = _facts(settings, bound)
+            if shared is None:
+                _serve(settings, listening, lambda at: _announce(facts, at, as_json=as_json))
+                return
+            status = Workers(
+                workers,
+                lambda ready: _serve(settings, listening, lambda _: ready(), shared),
+                lambda pid: _forget(pid, shared),
+                as_json=as_json,
+            ).run(lambda: _announce(facts, None, as_json=as_json))
+    raise SystemExit(status)
+
+
+def _serve(
+    settings: Settings,
+    listening: socket.socket,
+    ready: Callable[[int | None], object],
+    shared: Path | None = None,
+) -> None:
+    """Serve until told to stop. A database that is away is no reason not to start."""
+    with open_workspace(settings, patient=True) as ws:
+        app = importlib.import_module("lineage.web.app").create_app(ws, shared)
+        position = app.state.service.position()
+        _Server(app, lambda: ready(position)).run([listening])
+
+
+def _check_workers(settings: Settings, workers: int) -> None:
+    if workers > 1 and settings.store_kind == "sqlite":
+        raise ConfigError(
+            f"--workers {workers} on {settings.store_name}: a file is served by one process",
+            hint="leave it out, or use a store on Neo4j",
+        )
+
+
+@contextmanager
+def _shared_metrics(workers: int) -> Iterator[Path | None]:
+    """Where several processes keep their metrics together; None for one."""
+    if workers == 1:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="lineage-metrics-") as place:
+        # The library looks once, when it is imported, and takes it from nowhere else.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = place  # noqa: TID251
+        yield Path(place)
+
+
+def _forget(pid: int, shared: Path) -> None:
+    importlib.import_module("prometheus_client.multiprocess").mark_process_dead(pid, str(shared))
 
 
 def _stop(_number: int, _frame: Any) -> None:
@@ -129,11 +187,14 @@ def _cannot_bind(settings: Settings, fault: OSError) -> ConfigError:
 
 @contextmanager
 def _only_service(settings: Settings) -> Iterator[Callable[[int], None]]:
-    """Hold the store's place of service; the function takes the port and leaves it for others.
+    """Hold the place of service of a file; the function takes the port and leaves it for others.
 
     A lock of the kernel, which ends with the process however it ends: nothing stale is left. Raises
     ``StoreInUseError`` naming who holds it.
     """
+    if settings.store_kind != "sqlite":  # a database has any number
+        yield lambda _: None
+        return
     path = settings.store_path.with_suffix(".serve.lock")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="ascii") as file:
@@ -168,7 +229,7 @@ def _in_use(settings: Settings, path: Path) -> StoreInUseError:
 class _Server(uvicorn.Server):
     """A server that says when it is ready."""
 
-    def __init__(self, app: Any, ready: Callable[[], None]) -> None:
+    def __init__(self, app: Any, ready: Callable[[], object]) -> None:
         super().__init__(
             uvicorn.Config(
                 app, log_config=None, access_log=False, lifespan="on", ws="none",
@@ -185,7 +246,7 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
-def _facts(settings: Settings, port: int, position: int) -> dict[str, Any]:
+def _facts(settings: Settings, port: int) -> dict[str, Any]:
     shown = f"[{settings.host}]" if ":" in settings.host else settings.host
     return {
         "url": f"http://{shown}:{port}",
@@ -193,19 +254,19 @@ def _facts(settings: Settings, port: int, position: int) -> dict[str, Any]:
         "port": port,
         "pid": os.getpid(),
         "store": settings.store_name,
-        "position": position,
         "version": __version__,
     }
 
 
-def _announce(facts: dict[str, Any], *, as_json: bool) -> None:
+def _announce(facts: dict[str, Any], position: int | None, *, as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(facts))
+        click.echo(json.dumps({**facts, "position": position}))
     else:
         url = facts["url"]
+        holds = "" if position is None else f" ({position:,} entries)"
         click.echo(
             f"Lineage {facts['version']} at {url}\n"
-            f"  store      {facts['store']} ({facts['position']:,} entries)\n"
+            f"  store      {facts['store']}{holds}\n"
             f"  questions  {url}/graphql\n"
             f"  events     {url}/api/v1/lineage (OpenLineage)\n"
             f"  try        curl -s '{url}/graphql?query=%7Bledger%7Bhead%7Bseq%7D%7D%7D'\n"

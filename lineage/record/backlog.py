@@ -75,6 +75,8 @@ class Backlog:
         self._most = most
         self._clock = clock
         self._last = 0.0
+        self._wanted = 0
+        """Size of what was last refused for want of room."""
         self._lock = threading.Lock()
         self._own: _Folder | None = None
         self._files: OrderedDict[str, File] = OrderedDict()
@@ -85,13 +87,16 @@ class Backlog:
 
         Raises ``SpoolFullError`` where they are too many or the disk is full, ``SpoolError``.
         """
-        if self._bytes + sum(len(item.body) for item in items) > self._most:
+        size = sum(len(item.body) for item in items)
+        if self._bytes + size > self._most:
+            self._wanted = size
             raise SpoolFullError(
                 f"{self._bytes:,} bytes wait to be recorded; the limit is {self._most:,}",
                 hint="send it again when the database is back, or raise LINEAGE_SPOOL_MAX",
             )
         folder = self._own or self._make()
         name = folder.spool.put(items)
+        self._wanted = 0
         size = (folder.spool.root / name).stat().st_size
         self._add([File(folder, name, len(items), size)])
         return [None] * len(items)
@@ -128,12 +133,12 @@ class Backlog:
         return not self._files
 
     def has_room(self) -> bool:
-        """Whether more can be accepted."""
+        """Whether more can be accepted, at least as much as was last refused."""
         try:
             free = shutil.disk_usage(self._root if self._root.is_dir() else self._root.parent).free
         except OSError:
             return False
-        return self._bytes < self._most and free >= _ROOM
+        return self._bytes + self._wanted < self._most and free >= _ROOM
 
     def waiting(self) -> Waiting:
         """How much waits."""

@@ -1,0 +1,128 @@
+"""Several processes that do the same work: started, watched, started again, stopped together.
+
+Forked before anything is open, so they share what was bound and nothing else. One that dies is
+replaced; all end with the one that started them, however it ends.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from lineage.cli.context import show_error, show_internal
+from lineage.errors import LineageError
+
+__all__ = ["Workers"]
+
+log = logging.getLogger("lineage.workers")
+
+_AGAIN_SECONDS = 1.0
+"""Between the death of a process and the next: a fault that is there at once must not spin."""
+
+Work = Callable[[Callable[[], object]], None]
+"""What a process does; it calls its argument when it is ready."""
+
+
+@dataclass(slots=True)
+class _Child:
+    ready: int
+    """End of a pipe where a byte comes when it is ready, and the end of it when it died."""
+
+
+class Workers:
+    """``count`` processes that do ``work``; ``gone`` is told the id of each that ended."""
+
+    def __init__(
+        self, count: int, work: Work, gone: Callable[[int], None], *, as_json: bool
+    ) -> None:
+        self._count = count
+        self._work = work
+        self._gone = gone
+        self._as_json = as_json
+        self._parent = os.getpid()
+        self._children: dict[int, _Child] = {}
+        self._stopping = False
+        self._alive, self._life = os.pipe()
+        """Nobody writes: its end comes to the processes when this one is gone."""
+
+    def run(self, ready: Callable[[], None]) -> int:
+        """Run until SIGTERM or SIGINT, or until one cannot start; the exit status."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        for _ in range(self._count):
+            self._start()
+        if all(os.read(child.ready, 1) for child in list(self._children.values())):
+            ready()
+        elif not self._stopping:
+            return self._stop()
+        while self._children:
+            pid, status = self._reap()
+            if self._stopping:
+                continue
+            log.error("process %d ended with %d: another takes its place", pid, status)
+            time.sleep(_AGAIN_SECONDS)
+            if not self._stopping:
+                self._start()
+        return 0
+
+    def _start(self) -> None:
+        ready, tell = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.close(ready)
+            os.close(self._life)
+            self._be_one(tell)
+        os.close(tell)
+        self._children[pid] = _Child(ready)
+        if self._stopping:  # while it was started
+            os.kill(pid, signal.SIGTERM)
+
+    def _be_one(self, tell: int) -> NoReturn:
+        """What a process is from here on; nothing of what started it runs in it again."""
+        status = 70
+        try:
+            threading.Thread(target=self._watch, daemon=True).start()
+            self._work(lambda: os.write(tell, b"1"))
+            status = 0
+        except SystemExit as ended:
+            status = ended.code if isinstance(ended.code, int) else 0
+        except LineageError as fault:
+            show_error(fault, as_json=self._as_json)
+            status = fault.exit_status
+        except Exception as fault:  # noqa: BLE001 - never a bare traceback
+            show_internal(fault, as_json=self._as_json)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _watch(self) -> None:
+        os.read(self._alive, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def _on_signal(self, _number: int, _frame: Any) -> None:
+        if os.getpid() != self._parent:  # a process that has no handler of its own yet
+            raise SystemExit(0)
+        self._stopping = True
+        for pid in self._children:
+            os.kill(pid, signal.SIGTERM)
+
+    def _stop(self) -> int:
+        """End the others of one that could not start; its exit status."""
+        self._on_signal(0, None)
+        statuses = [self._reap()[1] for _ in range(len(self._children))]
+        return max(statuses, key=abs, default=1)
+
+    def _reap(self) -> tuple[int, int]:
+        pid, status = os.wait()
+        child = self._children.pop(pid)
+        os.close(child.ready)
+        self._gone(pid)
+        return pid, os.waitstatus_to_exitcode(status)
