@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 from openlineage.client import OpenLineageClient
 from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
 from openlineage.client.transport.kafka import KafkaConfig, KafkaTransport
+from typing_extensions import override
 
 from lineage.record.dead_letters import DeadLetters
 from lineage.settings import load_settings
@@ -266,3 +269,48 @@ def test_properties_that_the_client_does_not_know_are_named(
                    LINEAGE_KAFKA_CONFIG=str(file))  # fmt: skip
     assert done.returncode == 64
     assert "no.such.property" in done.stderr
+
+
+LOGIN = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN"}
+
+
+class Guarded(KafkaBroker):
+    """A broker that wants a login."""
+
+    def __init__(self, directory: Path) -> None:
+        module = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+        super().__init__(directory, {
+            "listener.security.protocol.map": "PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "sasl.enabled.mechanisms": "PLAIN",
+            "sasl.mechanism.inter.broker.protocol": "PLAIN",
+            "listener.name.plaintext.plain.sasl.jaas.config":
+                f'{module} username="ann" password="right" user_ann="right";',
+        })  # fmt: skip
+
+    @override
+    def admin(self) -> AdminClient:
+        return AdminClient({
+            "bootstrap.servers": self.bootstrap, **LOGIN,
+            "sasl.username": "ann", "sasl.password": "right",
+        }, logger=logging.getLogger("tests.kafka_broker.silent"))  # fmt: skip
+
+
+def test_a_login_comes_from_a_file_and_a_wrong_one_is_not_tried_for_ever(
+    kafka_broker: KafkaBroker, tmp_path: Path
+) -> None:
+    secret, config = tmp_path / "secret", tmp_path / "kafka.properties"
+    config.write_text("".join(f"{key}={value}\n" for key, value in LOGIN.items()))
+    more = {"LINEAGE_KAFKA_CONFIG": str(config), "LINEAGE_KAFKA_USER": "ann",
+            "LINEAGE_KAFKA_PASSWORD_FILE": str(secret)}  # fmt: skip
+    with Guarded(tmp_path / "guarded") as broker:
+        topic = broker.make_topic(name(), 1)
+        secret.write_text("right\n")
+        assert consume(broker, tmp_path, topic, **more)["messages"] == 0
+        secret.write_text("wrong-hunter2\n")
+        for words in ([], ["--until-end"]):
+            done = lineage(
+                tmp_path, "consume", f"kafka://{broker.bootstrap}/{topic}", *words, **more
+            )
+            assert done.returncode == 77, done.stderr
+            assert "broker-refused" in done.stderr
+            assert "hunter2" not in done.stderr

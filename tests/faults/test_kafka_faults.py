@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, Message, Producer, TopicPartition
 
 from tests.consuming import (
     committed,
@@ -189,6 +189,27 @@ def test_while_the_service_is_away_messages_wait_and_the_group_keeps_its_member(
     assert recorded(home) == dict.fromkeys(runs, 1)
     sound(home)
     assert committed(broker, topic, group) == dict.fromkeys(range(PARTITIONS), 200)
+
+
+def test_what_is_deleted_while_the_service_is_away_is_a_gap(
+    broker: KafkaBroker, tmp_path: Path
+) -> None:
+    topic, home = broker.make_topic(name(), 1), tmp_path / "service"
+    (port,) = free_ports(1)
+    more = {"LINEAGE_URL": f"http://127.0.0.1:{port}"}
+    produce(broker, topic, [f"r{n}" for n in range(10)])
+    words = ["--group", name(), "--batch", "1"]
+    with consuming(broker, tmp_path / "here", topic, words=words, **more) as running:
+        until(lambda: running.faults)
+        admin = broker.admin()
+        for cut in admin.delete_records([TopicPartition(topic, 0, 8)]).values():
+            cut.result(SECONDS)
+        with Serving(home, "--port", str(port)):
+            until(lambda: running.count("recorded") == 3)
+            assert running.stop() == 0
+    assert recorded(home) == dict.fromkeys(["r0", "r8", "r9"], 1)
+    (gap,) = [line for line in running.log.read_text().splitlines() if "are lost" in line]
+    assert gap.startswith(f"{topic}/0: offsets 1 to 7 are lost")
 
 
 def test_it_can_be_stopped_while_the_service_is_away(broker: KafkaBroker, tmp_path: Path) -> None:

@@ -12,17 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from lineage.capture.kafka.beginning import Beginning
 from lineage.capture.kafka.messages import HEADER, Gap, Message, Place
-from lineage.errors import (
-    BrokerRefusedError,
-    CaptureError,
-    ConfigError,
-    LineageError,
-    NotInstalledError,
-    SourceUnavailableError,
-)
+from lineage.capture.kafka.problems import Problems, no_topic, text_of
+from lineage.errors import ConfigError, LineageError, NotInstalledError, SourceUnavailableError
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+    from confluent_kafka import Consumer, KafkaError, TopicPartition
     from confluent_kafka import Message as Received
 
 __all__ = ["Group", "Member"]
@@ -72,22 +66,20 @@ class Group:
         self._kafka: Any = confluent_kafka
         self._topics = list(topics)
         self._beginning = beginning
-        self._say = say
-        self._said: set[str] = set()
-        self._refused: BrokerRefusedError | None = None
+        self._problems = Problems(say)
         self._member = member
-        self._met = False
         self._held = False
         self._fresh = False
+        self._next: dict[Place, int] = {}
         self.committing = False
-        callbacks = {"error_cb": self._on_error, "on_commit": self._on_commit}
+        callbacks = {"error_cb": self._problems.of_client, "on_commit": self._on_commit}
         try:
             self._client: Consumer = confluent_kafka.Consumer(
                 {**config, **callbacks}, logger=_SILENT
             )
         except confluent_kafka.KafkaException as fault:
             raise ConfigError(
-                f"the Kafka client does not take its properties: {_text(fault)}",
+                f"the Kafka client does not take its properties: {text_of(fault)}",
                 hint="they have the names of librdkafka, not those of Java",
             ) from fault
 
@@ -97,29 +89,28 @@ class Group:
             known = self._client.list_topics(timeout=_ASKING).topics
         except self._kafka.KafkaException as fault:
             self._client.poll(0)  # lets the client say why
-            raise self._refused or SourceUnavailableError(
-                f"no Kafka broker answers: {_text(fault)}",
+            raise self._problems.refused or SourceUnavailableError(
+                f"no Kafka broker answers: {text_of(fault)}",
                 hint="check the address and, if it wants TLS or a login, LINEAGE_KAFKA_CONFIG",
             ) from fault
         for topic in self._topics:
             if topic not in known or known[topic].error is not None:
-                raise _no_topic(topic)
+                raise no_topic(topic)
 
     def join(self) -> None:
         """Become one of the group; what it decides goes to the ``member``."""
-        member = self._member
         self._client.subscribe(
             self._topics,
             on_assign=self._on_assign,
-            on_revoke=lambda _, gone: member.revoked(_places(gone), lost=False),
-            on_lost=lambda _, gone: member.revoked(_places(gone), lost=True),
+            on_revoke=lambda _, gone: self._on_gone(gone, lost=False),
+            on_lost=lambda _, gone: self._on_gone(gone, lost=True),
         )
 
     def poll(self, seconds: float) -> Message | Place | None:
         """The next message, a partition that has been read to its end, or nothing for now."""
         received = self._client.poll(seconds)
-        if self._refused is not None:
-            raise self._refused
+        if self._problems.refused is not None:
+            raise self._problems.refused
         if self._held and self._fresh:
             self._client.pause(self._client.assignment())
         self._fresh = False
@@ -128,8 +119,10 @@ class Group:
         error = received.error()
         if error is not None:
             return self._on_problem(received, error)
-        self._in_touch()
-        return _message(received)
+        self._problems.in_touch()
+        message = _message(received)
+        self._next[message.place] = message.offset + 1
+        return message
 
     def commit(self, offsets: Mapping[Place, int]) -> None:
         """Send offsets; ``Member.committed`` hears when the group has them."""
@@ -138,14 +131,14 @@ class Group:
             self._client.commit(offsets=self._partitions(offsets), asynchronous=True)
         except self._kafka.KafkaException as fault:
             self.committing = False
-            self._once(fault.args[0])
+            self._problems.once(fault.args[0])
 
     def commit_now(self, offsets: Mapping[Place, int]) -> None:
         """Send offsets and wait: the partitions are about to be another's, who reads from there."""
         try:
             self._client.commit(offsets=self._partitions(offsets), asynchronous=False)
         except self._kafka.KafkaException as fault:
-            self._once(fault.args[0])  # read again by the other, without effect
+            self._problems.once(fault.args[0])  # read again by the other, without effect
 
     def hold(self) -> None:
         """Take no more messages, of partitions to come neither."""
@@ -176,6 +169,12 @@ class Group:
         self._fresh = True
         self._member.assigned(goals, gaps)
 
+    def _on_gone(self, partitions: list[TopicPartition], *, lost: bool) -> None:
+        places = _places(partitions)
+        for place in places:
+            self._next.pop(place, None)
+        self._member.revoked(places, lost=lost)
+
     def _asked(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
         if not partitions:
             return []
@@ -193,7 +192,9 @@ class Group:
             raise self._kafka.KafkaException(at.error)
         place = (at.topic, at.partition)
         low, high = client.get_watermark_offsets(at, timeout=_ASKING)
-        offset, gap = self._beginning.of(place, at.offset if at.offset >= 0 else None, low, high)
+        # Of a partition that we have already, what was read counts and not what is committed.
+        known = max(at.offset, self._next.get(place, -1))
+        offset, gap = self._beginning.of(place, known if known >= 0 else None, low, high)
         gaps += [gap] if gap else []
         goals[place] = high
         begin: TopicPartition = self._kafka.TopicPartition(*place, offset)
@@ -202,53 +203,26 @@ class Group:
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         self.committing = False
         if error is not None:
-            self._once(error)
+            self._problems.once(error)
             return
-        self._in_touch()
+        self._problems.in_touch()
         self._member.committed(
             {(each.topic, each.partition): each.offset for each in partitions if not each.error}
         )
-
-    def _on_error(self, error: KafkaError) -> None:
-        codes = self._kafka.KafkaError
-        if error.code() in {codes._AUTHENTICATION, codes._SSL} and not self._met:  # noqa: SLF001
-            self._refused = _refused(error)
-        elif error.code() == codes._ALL_BROKERS_DOWN:  # noqa: SLF001
-            self._once(error)
 
     def _on_problem(self, received: Received, error: KafkaError) -> Place | None:
         codes = self._kafka.KafkaError
         place = (received.topic() or "", received.partition() or 0)
         if error.code() == codes._PARTITION_EOF:  # noqa: SLF001
-            self._in_touch()
+            self._problems.in_touch()
             return place
         if error.code() == codes._AUTO_OFFSET_RESET:  # noqa: SLF001
             again = [self._kafka.TopicPartition(*place)]
             self._client.incremental_unassign(again)
             self._on_assign(self._client, again)
-        elif error.code() in {
-            codes.TOPIC_AUTHORIZATION_FAILED, codes.GROUP_AUTHORIZATION_FAILED,
-            codes.SASL_AUTHENTICATION_FAILED,
-        }:  # fmt: skip
-            raise _refused(error)
-        elif error.fatal():
-            raise CaptureError(f"the Kafka client gave up: {error.str()}")
-        elif error.code() == codes.UNKNOWN_TOPIC_OR_PART:
-            self._once(error, _no_topic(place[0]))
         else:
-            self._once(error)
+            self._problems.of_topic(error, place[0])
         return None
-
-    def _once(self, error: KafkaError, fault: LineageError | None = None) -> None:
-        if error.name() not in self._said:
-            self._said.add(error.name())
-            self._say(fault or SourceUnavailableError(
-                f"Kafka: {error.str()}", hint="it is tried again until it is there",
-            ))  # fmt: skip
-
-    def _in_touch(self) -> None:
-        self._met = True
-        self._said.clear()
 
     def _partitions(self, offsets: Mapping[Place, int]) -> list[TopicPartition]:
         make = self._kafka.TopicPartition
@@ -267,22 +241,3 @@ def _message(received: Received) -> Message:
 
 def _places(partitions: list[TopicPartition]) -> list[Place]:
     return [(each.topic, each.partition) for each in partitions]
-
-
-def _no_topic(topic: str) -> SourceUnavailableError:
-    return SourceUnavailableError(
-        f"there is no topic {topic!r}", hint="check the name; it is waited for without --until-end"
-    )
-
-
-def _refused(error: KafkaError) -> BrokerRefusedError:
-    return BrokerRefusedError(
-        f"the Kafka broker does not let us in: {error.str()}",
-        hint="check user, password and rights (read the topics, read the group), and the "
-        "ssl.* properties in the file that LINEAGE_KAFKA_CONFIG names",
-    )
-
-
-def _text(fault: KafkaException) -> str:
-    error = fault.args[0]
-    return str(error.str() if hasattr(error, "str") else error)
