@@ -56,7 +56,33 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-def _fill(store: Store, history: list[dict[str, Any]], place: Path, cuts: random.Random) -> None:
+def sample(chance: random.Random) -> list[dict[str, Any]]:
+    """Some events like those that hypothesis makes."""
+
+    def dataset() -> dict[str, Any]:
+        facets: dict[str, Any] = {}
+        if chance.random() < 0.3:
+            facets["version"] = {"datasetVersion": chance.choice(["1", "2", "v3", "1.ab"])}
+        if chance.random() < 0.2:
+            link = {"namespace": "hive", "name": chance.choice(["db.raw", "db.x", "raw"])}
+            facets["symlinks"] = {"identifiers": [link]}
+        return {"namespace": "n", "name": chance.choice(NAMES), "facets": facets}
+
+    return [
+        {
+            "eventTime": f"2024-01-01T00:00:0{chance.randint(0, 9)}Z",
+            "eventType": chance.choice(["START", "COMPLETE", "FAIL"]),
+            "run": {"runId": chance.choice("123")},
+            "job": {"namespace": "j", "name": chance.choice(["etl", "train"])},
+            "inputs": [dataset() for _ in range(chance.randint(0, 3))],
+            "outputs": [dataset() for _ in range(chance.randint(0, 2))],
+            "producer": chance.choice(["http://p", "http://q"]),
+        }
+        for _ in range(6)
+    ]
+
+
+def fill(store: Store, history: list[dict[str, Any]], place: Path, cuts: random.Random) -> None:
     intake = Intake(Recorder(store, key=b"k").record, DeadLetters(place / "dlq"), max_event=1 << 20)
     at = 0
     while at < len(history):
@@ -85,7 +111,7 @@ def test_an_entry_with_a_new_alias_and_a_new_output(tmp_path: Path) -> None:
     live, memory = SqliteStore(tmp_path / "live.db", interpret), MemoryStore(interpret)
     for store in (live, memory):
         for event in history:
-            _fill(store, [event], tmp_path, random.Random(1))
+            fill(store, [event], tmp_path, random.Random(1))
     assert live.digest(recorded=False) == memory.digest(recorded=False)
     again = SqliteStore(tmp_path / "again.db", interpret)
     rebuild(live, again)
@@ -100,7 +126,7 @@ def test_backends_orders_and_rebuilds_agree(
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         live = SqliteStore(place / "live.db", interpret)
-        _fill(live, history, place, chance)
+        fill(live, history, place, chance)
         memory, again = MemoryStore(interpret), SqliteStore(place / "again.db", interpret)
         rebuild(live, memory)
         rebuild(live, again)
@@ -109,7 +135,7 @@ def test_backends_orders_and_rebuilds_agree(
         shuffled = history * 2
         chance.shuffle(shuffled)
         other = SqliteStore(place / "other.db", interpret)
-        _fill(other, shuffled, place, chance)
+        fill(other, shuffled, place, chance)
         assert other.digest(recorded=False) == live.digest(recorded=False)
         head = live.head().seq
         for position in {head, max(head // 2, 1)}:

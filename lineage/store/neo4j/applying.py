@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import neo4j
 
 from lineage.model.canonical import FOREVER
-from lineage.model.claims import Claims, EdgeType, EntryRef, StateOp, StateType, TableCommit
+from lineage.model.claims import Claims, EdgeType, EntryRef, StateOp, StateType
 from lineage.model.fold import Op
 from lineage.model.ids import artifact_of, token_of
 from lineage.store.neo4j.commits import commit_row
@@ -19,7 +19,7 @@ from lineage.store.neo4j.states import KeyId, Said
 from lineage.store.neo4j.working import WorkingSet
 from lineage.store.neo4j.writes import Pending, object_key, stored_type
 
-__all__ = ["Applying", "families_of", "uses_and_versions"]
+__all__ = ["Applying", "families_of", "is_alias", "tell"]
 
 
 def families_of(claims: Claims, working: WorkingSet) -> Iterator[str]:
@@ -47,6 +47,23 @@ def uses_and_versions(claims: Claims) -> tuple[set[UseKey], set[str]]:
 def is_alias(op: StateOp) -> bool:
     """Whether an operation makes, or unmakes, two things one."""
     return op.type is StateType.SAME_AS and not token_of(op.subject) and not token_of(op.object)
+
+
+def tell(family_of: Callable[[str], Family | None], claims: Claims, seq: int) -> None:
+    """Tell families, as far as there are any, what entry ``seq`` says of them."""
+    for claim in dict.fromkeys(claims.occurrences):
+        if stored_type(claim) == "OPEN_USE":
+            family = family_of(claim.up)
+            if family is not None:
+                family.use((claim.down, claim.up, claim.said), claim.at, claim.method, seq)
+        elif claim.type is EdgeType.GENERATED and token_of(claim.down):
+            family = family_of(artifact_of(claim.down))
+            if family is not None:
+                family.output(claim.up, claim.down, claim.said, claim.at, seq)
+    for commit in claims.commits:
+        family = family_of(artifact_of(commit.version))
+        if family is not None:
+            family.commit(commit.version, commit.at, seq)
 
 
 class Applying:
@@ -92,38 +109,23 @@ class Applying:
 
     # --- one entry's claims
 
-    def add(self, ref: EntryRef, seq: int, claims: Claims, *, dead: int) -> None:
-        """Write what entry ``seq`` says, to be seen until entry ``dead``."""
-        self.add_edges(seq, claims, dead)
-        self.add_states(ref, seq, enumerate(claims.states))
-        self.add_commits(seq, claims.commits, dead)
+    def add(self, ref: EntryRef, seq: int, claims: Claims) -> None:
+        """Write what entry ``seq`` says."""
+        self.write_claims(seq, claims, FOREVER)
+        tell(self._family, claims, seq)
+        self._add_states(ref, seq, claims.states)
 
-    def add_edges(self, seq: int, claims: Claims, dead: int) -> None:
-        """Write the occurrences of an entry."""
-        distinct = dict.fromkeys(claims.occurrences)
-        for claim in distinct:
+    def write_claims(self, seq: int, claims: Claims, dead: int) -> None:
+        """Write edges and commits of an entry, to be seen until entry ``dead``."""
+        for claim in dict.fromkeys(claims.occurrences):
             self._pending.edge(claim, seq, dead)
-            if dead != FOREVER:
-                continue
-            if stored_type(claim) == "OPEN_USE":
-                key = (claim.down, claim.up, claim.said)
-                self._family(claim.up).use(key, claim.at, claim.method, seq)
-            elif claim.type is EdgeType.GENERATED and token_of(claim.down):
-                family = self._family(artifact_of(claim.down))
-                family.output(claim.up, claim.down, claim.said, claim.at, seq)
-        if dead == FOREVER:
-            self.edges += len(distinct)
-
-    def add_commits(self, seq: int, commits: Iterable[TableCommit], dead: int) -> None:
-        """Write what an entry says of tables' logs."""
-        for n, commit in enumerate(commits):
+            self.edges += dead == FOREVER
+        for n, commit in enumerate(claims.commits):
             self._pending.commits.append(commit_row(commit, seq, dead, n))
-            if dead == FOREVER:
-                self._family(artifact_of(commit.version)).commit(commit.version, commit.at, seq)
 
-    def add_states(self, ref: EntryRef, seq: int, ops: Iterable[tuple[int, StateOp]]) -> None:
+    def _add_states(self, ref: EntryRef, seq: int, ops: Sequence[StateOp]) -> None:
         """Apply operations on states."""
-        for n, op in ops:
+        for n, op in enumerate(ops):
             subject = self._working.subject(op.subject)
             ident = self.ident(op, ref.source)
             said = Said(
@@ -170,14 +172,6 @@ class Applying:
             self._family(key[1]).forget(seq, [key], ())
         for version in versions:
             self._family(artifact_of(version)).forget(seq, (), [version])
-
-    def write_claims(self, seq: int, claims: Claims, dead: int) -> None:
-        """Write edges and commits of an entry anew; families are told by whoever asks."""
-        for claim in dict.fromkeys(claims.occurrences):
-            self._pending.edge(claim, seq, dead)
-            self.edges += dead == FOREVER
-        for n, commit in enumerate(claims.commits):
-            self._pending.commits.append(commit_row(commit, seq, dead, n))
 
     def derived(self, rows: Iterable[DerivedRow]) -> None:
         """Write derived edges."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+import neo4j
+
 from lineage.model.claims import EntryRef
 from lineage.model.envelope import Actor
 from lineage.model.merkle import Frontier
@@ -13,7 +15,7 @@ from lineage.store.neo4j.bodies import ref_of, unpack_body
 from lineage.store.neo4j.documents import unpack
 from lineage.store.neo4j.reading import Reading
 
-__all__ = ["counts", "entries_after", "find", "head", "position_at"]
+__all__ = ["counts", "entries_after", "entries_between", "find", "head", "position_at"]
 
 _HEAD = "MATCH (h:Head {id: 'main'}) RETURN h.seq, h.recorded_at, h.frontier"
 _COUNTS = "MATCH (h:Head {id: 'main'}) RETURN h.seq, h.nodes, h.edges, h.states"
@@ -46,6 +48,12 @@ def _decoded(row: Iterable[Any]) -> StoredEntry:
         Actor(unpack(actor), unpack(verified)), None if salt is None else bytes(salt),
         unpack_body(packed, bytes(body)), bytes(commitment), bytes(leaf),
     )  # fmt: skip
+
+
+def entries_between(tx: neo4j.Transaction, after: int, last: int) -> list[StoredEntry]:
+    """Entries from ``after`` + 1 to ``last``, inside a transaction."""
+    rows = tx.run(_ENTRIES, after=after, limit=last - after)
+    return [_decoded(record.values()) for record in rows]
 
 
 def find(reading: Reading, source: str, event_id: str) -> int | None:

@@ -153,7 +153,7 @@ def search(
     rows += reading.rows(_RUNS, text=searchable(wanted), after="")
     hits = [
         Hit(node, rank)
-        for (node,) in rows
+        for node in {node for (node,) in rows}
         if (not classes or class_of(node) in classes)
         and (rank := rank_of(node, wanted)) is not None
     ]

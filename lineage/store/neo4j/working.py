@@ -66,14 +66,11 @@ class WorkingSet:
         self._tx: Any = None
         self._count = 0
 
-    def begin(self, tx: neo4j.Transaction, *, foreign: bool) -> None:
-        """A transaction begins; ``foreign``: another process wrote since the last."""
+    def begin(self, tx: neo4j.Transaction) -> None:
+        """A transaction begins."""
         self._tx = tx
         self._absent.clear()
         self._fresh.clear()
-        if foreign:
-            self._families.clear()
-            self._subjects.clear()
         if len(self._nodes) > _NODES:
             self._nodes.clear()
         self._count += 1
@@ -112,6 +109,10 @@ class WorkingSet:
         if node not in self._nodes and node not in self._absent:
             self.learn([node])
         return node in self._nodes
+
+    def heard_of(self, node: str) -> None:
+        """Another process made a node known."""
+        self._nodes |= {node, artifact_of(node)}
 
     def add_node(self, node: str) -> None:
         """A node is known from now on."""
@@ -161,6 +162,10 @@ class WorkingSet:
             self._remember(first)
         return first
 
+    def remembered(self, member: str) -> Family | None:
+        """The family of an id, if it is at hand."""
+        return self._families.get(member)
+
     def forget_families(self, members: Iterable[str]) -> None:
         """Load them again when they are asked for."""
         for member in members:
@@ -191,6 +196,14 @@ class WorkingSet:
         if known:
             for subject, shown in self._rows(_SHOWN, ids=known):
                 self._subjects[subject] = load_shown(shown)
+
+    def remembered_subject(self, node: str) -> Subject | None:
+        """The states of a subject, if they are at hand."""
+        return self._subjects.get(node)
+
+    def forget_subject(self, node: str) -> None:
+        """Load it again when it is asked for."""
+        self._subjects.pop(node, None)
 
     def subject(self, node: str, *, complete: bool = False) -> Subject:
         """The states of a subject; ``complete``: with their operations."""

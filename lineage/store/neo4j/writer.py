@@ -9,7 +9,6 @@ from typing import Any
 
 import neo4j
 
-from lineage.model.canonical import FOREVER
 from lineage.model.claims import Claims, EntryRef
 from lineage.model.envelope import SALT_BYTES, Envelope, commitment_of
 from lineage.model.ids import artifact_of
@@ -18,12 +17,16 @@ from lineage.store.contract import Interpreter, NewEntry, Receipt
 from lineage.store.neo4j.applying import Applying, families_of
 from lineage.store.neo4j.bodies import pack_body, ref_of
 from lineage.store.neo4j.documents import pack
+from lineage.store.neo4j.following import follow
+from lineage.store.neo4j.ledger import entries_between
 from lineage.store.neo4j.reaching import Reaching
 from lineage.store.neo4j.working import WorkingSet
 from lineage.store.redaction import claims_of_stub
 
 __all__ = ["Salted", "Writer"]
 
+_FOLLOWED = 5_000
+"""Entries of others that are followed at most: loading again what is needed is faster then."""
 _TOGETHER = 1_000
 """Entries that are looked up and written by the same statements."""
 _LOCK = """MATCH (h:Head {id: 'main'}) SET h.lock = true
@@ -70,7 +73,8 @@ class Writer:
     def append(self, tx: neo4j.Transaction, entries: Sequence[Salted]) -> list[Receipt]:
         """Append entries in order, or say where they are already."""
         ((seq, at, frontier, edges, states, nodes, back),) = _values(tx.run(_LOCK))
-        self._working.begin(tx, foreign=seq != self._seq)
+        self._catch_up(tx, seq, back=back)
+        self._working.begin(tx)
         self._tx, self._seq, self._recorded_at = tx, seq, at
         self._frontier = Frontier.of_bytes(bytes(frontier or b""))
         self._applying = Applying(tx, self._working, edges, states, nodes)
@@ -81,6 +85,14 @@ class Writer:
         if self._seq != seq:
             self._write_head()
         return receipts
+
+    def _catch_up(self, tx: neo4j.Transaction, seq: int, *, back: bool) -> None:
+        """Bring what is remembered to the head, if another process moved it."""
+        behind = seq - self._seq
+        if behind and self._seq >= 0:
+            entries = [] if back or behind > _FOLLOWED else entries_between(tx, self._seq, seq)
+            if not entries or not follow(self._working, self._interpret, entries):
+                self._working.clear()
 
     def _write_head(self) -> None:
         applying = self._applying
@@ -151,7 +163,7 @@ class Writer:
         for target in claims.retracts:
             self._reaching.retract(target, seq)
         if self._reaching.retracted(ref) is None:
-            self._applying.add(by, seq, claims, dead=FOREVER)
+            self._applying.add(by, seq, claims)
         self._applying.settle(seq)
         self._reaching.redact(by, claims, seq)
 
