@@ -25,7 +25,7 @@ from lineage.store.contract import NewEntry, Receipt
 __all__ = ["Accepting"]
 
 _SLICE = 0.1
-_PATIENCE = 5.0
+_PATIENCE = 10.0
 """Seconds to wait for a store that answers, and does not come to recording this."""
 _CLOSING = 10.0
 """Seconds in which what waits is recorded when the service stops."""

@@ -19,7 +19,7 @@ __all__ = ["Pulse"]
 log = logging.getLogger("lineage.record")
 
 _EVERY = 0.25
-_LATE = 0.75
+_LATE = 1.0
 
 
 class Pulse:

@@ -84,7 +84,6 @@ async def _answer(
 
     def answer() -> Response:
         asked = understand()
-        service.require()
         found = execute(context, asked.query, asked.variables, asked.operation, mutations=mutations)
         if _is_away(found):
             away = reply(found.body, 503, media_type=_MODERN if modern else "application/json")
@@ -94,7 +93,7 @@ async def _answer(
             return reply(found.body, found.status, media_type=_MODERN)
         return reply(found.body, 200 if found.status == 400 else found.status)
 
-    return await service.reading(answer)
+    return await service.asking(answer)
 
 
 def _is_away(found: Answered) -> bool:

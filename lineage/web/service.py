@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -10,6 +11,7 @@ import anyio
 import anyio.to_thread
 from starlette.requests import Request
 
+from lineage.errors import StoreUnavailableError
 from lineage.model.envelope import Actor
 from lineage.query.graphql.context import Context
 from lineage.record.group import GroupCommitter
@@ -27,6 +29,7 @@ _READERS = 8
 """Reads at a time: as many as the store keeps connections for."""
 _WRITERS = 256
 """Writers at a time: they wait together for one transaction, so many make it large."""
+_LOOK_EVERY = 0.5
 _CLOSING = 15.0
 """Seconds that a commit may take when the service stops: its database may hang."""
 
@@ -55,8 +58,30 @@ class Service:
         self._writers = anyio.CapacityLimiter(_WRITERS)
 
     async def reading(self, question: Callable[[], T]) -> T:
-        """Run what reads in a thread."""
-        return await anyio.to_thread.run_sync(question, limiter=self._readers)
+        """Run what reads in a thread. It is left alone if nobody waits for it any more."""
+        return await anyio.to_thread.run_sync(
+            question, limiter=self._readers, abandon_on_cancel=True
+        )
+
+    async def asking(self, question: Callable[[], T]) -> T:
+        """Run what asks the store in a thread, which is left alone if the store stops answering.
+
+        A database that says nothing holds its connections for minutes; nobody waits for that here.
+        Raises ``StoreUnavailableError`` then.
+        """
+        self.require()
+        if self.accepting is None:
+            return await self.reading(question)
+        asked, answers = asyncio.create_task(self.reading(question)), True
+        while not (await asyncio.wait({asked}, timeout=_LOOK_EVERY))[0]:
+            before, answers = answers, self.accepting.pulse.answers
+            if not before and not answers:  # twice: what notices it by itself says it better
+                asked.cancel()
+                raise StoreUnavailableError(
+                    "the store stopped answering while it was asked",
+                    hint="ask again in a moment; of a mutation it is not known whether it was done",
+                )
+        return await asked
 
     async def writing(self, work: Callable[[], T]) -> T:
         """Run what waits for a commit in a thread. It is not abandoned when the client goes."""
