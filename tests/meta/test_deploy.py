@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from click import Context
 
+from lineage.cli.consume import consume
 from lineage.cli.serve import serve
 from lineage.settings import Settings
 
@@ -55,3 +56,15 @@ def test_the_command_of_the_image_is_understood() -> None:
     words = shlex.split(command.replace(",", " "))
     assert words[0] == "serve"
     serve.parse_args(Context(serve), words[1:])
+
+
+def test_what_consumes_is_understood_and_holds_no_secret() -> None:
+    service = COMPOSE["services"]["consume"]
+    name, *words = service["command"]
+    assert name == "consume"
+    consume.parse_args(Context(consume), list(words))
+    broker, topic = words[0].removeprefix("kafka://").split("/")
+    assert broker in COMPOSE["services"]["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
+    assert topic
+    assert service["environment"].keys() <= SETTINGS | SECRETS
+    assert not service["environment"].keys() & {name.removesuffix("_FILE") for name in SECRETS}
