@@ -11,7 +11,8 @@ from lineage.model.canonical import FOREVER
 from lineage.model.claims import Method
 from lineage.model.ids import artifact_id, run_id, run_token, with_version
 from lineage.model.resolution import DerivedEdge, Output, Use, Version, derive
-from lineage.store.neo4j.family import Alias, DerivedRow, Family
+from lineage.store.neo4j.derived import DerivedRow
+from lineage.store.neo4j.family import Alias, Family
 
 ARTIFACTS = [artifact_id("n", name) for name in "ab"]
 RUNS = [run_id("jobs", "p", run) for run in "123"]

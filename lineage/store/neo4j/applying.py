@@ -12,8 +12,9 @@ from lineage.model.claims import Claims, EdgeType, EntryRef, StateOp, StateType
 from lineage.model.fold import Op
 from lineage.model.ids import artifact_of, token_of
 from lineage.store.neo4j.commits import commit_row
+from lineage.store.neo4j.derived import DerivedRow
 from lineage.store.neo4j.documents import pack
-from lineage.store.neo4j.family import DerivedRow, Family
+from lineage.store.neo4j.family import Family
 from lineage.store.neo4j.groups import UseKey
 from lineage.store.neo4j.states import KeyId, Said
 from lineage.store.neo4j.working import WorkingSet

@@ -9,58 +9,30 @@ placeholders.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import NamedTuple
 
 from lineage.model.canonical import FOREVER
-from lineage.model.claims import EdgeType, Method
+from lineage.model.claims import Method
 from lineage.model.ids import artifact_of, run_token, token_of, with_version
 from lineage.model.resolution import components, is_placeholder
+from lineage.store.neo4j.derived import (
+    Derived,
+    DerivedRow,
+    Owner,
+    Stretch,
+    of_placeholder,
+    of_token,
+    of_use,
+    owner_of,
+)
 from lineage.store.neo4j.groups import Claimed, Group, Order, UseKey, order_of
 
-__all__ = ["Alias", "Derived", "DerivedRow", "Family", "Owner", "owner_of"]
+__all__ = ["Alias", "Family"]
 
 Alias = tuple[str, str, int, int]
 """Two ids that are one over ``[since, until)``."""
-Owner = tuple[str, ...]
-"""What derived edges follow from: a use, a placeholder, or the token of versions under aliases."""
-Piece = tuple[str, Method, int, int]
-"""A target over a stretch of valid time: (target, method, since, until)."""
-
-
-class Derived(NamedTuple):
-    """A derived edge over ``[since, until)``; ``used`` and ``said`` name the use it resolves."""
-
-    type: EdgeType
-    up: str
-    down: str
-    since: int
-    until: int
-    method: Method
-    used: str = ""
-    said: str = ""
-
-
-@dataclass(slots=True, eq=False)
-class DerivedRow:
-    """A derived edge at positions ``[rf, rt)``; ``stored``: the database has it."""
-
-    edge: Derived
-    rf: int
-    rt: int = FOREVER
-    stored: bool = False
-
-
-def owner_of(edge: Derived) -> Owner:
-    """What an edge follows from."""
-    if edge.type is EdgeType.USED:
-        return ("use", edge.down, edge.used, edge.said)
-    if edge.method is Method.INFERRED:
-        return ("tie", edge.down if is_placeholder(edge.down) else edge.up)
-    return ("star", token_of(edge.up))
 
 
 @dataclass(slots=True)
@@ -73,9 +45,6 @@ class _Dirty:
     runs: set[str] = field(default_factory=set)
     said: set[str] = field(default_factory=set)
     tokens: set[str] = field(default_factory=set)
-
-
-_Segment = tuple[int, int, dict[str, Group]]
 
 
 class Family:
@@ -100,7 +69,7 @@ class Family:
         self.touched = 0
         """The transaction that last asked for it."""
         self._aliases = tuple(sorted(aliases))
-        self._segments: list[_Segment] | None = None
+        self._segments: list[Stretch] | None = None
         self._shown: dict[Owner, dict[Derived, DerivedRow]] = {}
         self._resolved: dict[str, set[UseKey]] = {}
         self._dirty: _Dirty | None = None
@@ -144,7 +113,7 @@ class Family:
 
     # --- what is one thing when
 
-    def _over_time(self) -> list[_Segment]:
+    def _over_time(self) -> list[Stretch]:
         """Stretches of valid time with the group of every member."""
         if self._segments is None:
             groups: dict[frozenset[str], Group] = {}
@@ -295,57 +264,10 @@ class Family:
 
     def _wanted(self, owner: Owner) -> set[Derived]:
         if owner[0] == "use":
-            return self._of_use((owner[1], owner[2], owner[3]))
-        return self._of_placeholder(owner[1]) if owner[0] == "tie" else self._of_token(owner[1])
-
-    def _of_use(self, key: UseKey) -> set[Derived]:
-        claims = self.claimed.uses.get(key)
-        if not claims:
-            return set()
-        run, artifact, said = key
-        at, method = min(claim[0] for claim in claims), min(claim[1] for claim in claims)
-        if not self.claimed.versions:
-            return {Derived(EdgeType.USED, artifact, run, at, FOREVER, method, artifact, said)}
-        pieces: list[Piece] = []
-        for since, until, groups in self._over_time():
-            start = max(since, at)
-            if start < until:
-                pieces.append((*groups[artifact].resolve(key, at, method), start, until))
-        return {
-            Derived(EdgeType.USED, target, run, since, until, how, artifact, said)
-            for target, how, since, until in _joined(pieces)
-        }
-
-    def _of_placeholder(self, version: str) -> set[Derived]:
-        first = self.claimed.first_output(version)
-        if len(self.claimed.versions) < 2:
-            first = None  # nothing that it could stand for
-        pieces: list[Piece] = []
-        for since, until, groups in self._over_time() if first is not None else ():
-            start = max(since, first or -FOREVER)
-            twin = groups[artifact_of(version)].twin(version)
-            if twin is not None and start < until:
-                pieces.append((twin, Method.INFERRED, start, until))
-        return {edge for piece in _joined(pieces) for edge in _both(version, piece)}
-
-    def _of_token(self, token: str) -> set[Derived]:
-        known = {
-            member: version for member in self.members
-            if (version := with_version(member, token) if token else member) == member
-            or version in self.claimed.versions
-        }  # fmt: skip
-        pieces: dict[str, list[Piece]] = defaultdict(list)
-        for since, until, groups in self._over_time():
-            for member, version in known.items():
-                least = min(known[m] for m in groups[member].members if m in known)
-                if least != version:
-                    pieces[version].append((least, Method.DECLARED, since, until))
-        return {
-            edge
-            for version, of_one in pieces.items()
-            for piece in _joined(of_one)
-            for edge in _both(version, piece)
-        }
+            return of_use((owner[1], owner[2], owner[3]), self.claimed, self._over_time)
+        if owner[0] == "tie":
+            return of_placeholder(owner[1], self.claimed, self._over_time)
+        return of_token(owner[1], self.members, self.claimed, self._over_time())
 
     def _replace(self, owner: Owner, wanted: set[Derived], seq: int) -> list[DerivedRow]:
         had = self._shown.get(owner, {})
@@ -374,22 +296,3 @@ def _stretches(aliases: Sequence[Alias]) -> Iterator[tuple[int, int]]:
     """Valid time cut wherever anything begins or ceases to be one."""
     points = sorted({-FOREVER, *(p for a in aliases for p in a[2:] if p < FOREVER)})
     yield from pairwise([*points, FOREVER])
-
-
-def _both(one: str, piece: Piece) -> list[Derived]:
-    other, method, since, until = piece
-    return [
-        Derived(EdgeType.SAME_AS, up, down, since, until, method)
-        for up, down in ((one, other), (other, one))
-    ]
-
-
-def _joined(pieces: Iterable[Piece]) -> list[Piece]:
-    """Pieces in order of time, those of one target that follow each other made one."""
-    out: list[Piece] = []
-    for target, method, since, until in pieces:
-        if out and out[-1][:2] == (target, method) and out[-1][3] == since:
-            out[-1] = (target, method, out[-1][2], until)
-        else:
-            out.append((target, method, since, until))
-    return out

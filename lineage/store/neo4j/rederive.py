@@ -15,8 +15,9 @@ from lineage.model.canonical import FOREVER
 from lineage.model.claims import Method, StateType
 from lineage.model.ids import token_of
 from lineage.model.resolution import DerivedEdge, Output, Use, Version, derive
+from lineage.store.neo4j.derived import Derived, DerivedRow
 from lineage.store.neo4j.documents import unpack
-from lineage.store.neo4j.family import Alias, Derived, DerivedRow
+from lineage.store.neo4j.family import Alias
 from lineage.store.neo4j.working import WorkingSet
 
 __all__ = ["rederive"]

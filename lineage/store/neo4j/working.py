@@ -16,8 +16,9 @@ import neo4j
 from lineage.model.canonical import FOREVER
 from lineage.model.claims import EdgeType, Method, StateType
 from lineage.model.ids import artifact_of, token_of
+from lineage.store.neo4j.derived import Derived, DerivedRow
 from lineage.store.neo4j.documents import add_said, load_shown, said_in, unpack
-from lineage.store.neo4j.family import Alias, Derived, DerivedRow, Family
+from lineage.store.neo4j.family import Alias, Family
 from lineage.store.neo4j.groups import Claimed
 from lineage.store.neo4j.states import Subject
 

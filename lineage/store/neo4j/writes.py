@@ -13,8 +13,8 @@ from lineage.model.canonical import FOREVER
 from lineage.model.claims import EdgeType, Occurrence, StateType
 from lineage.model.ids import ARTIFACT, RUN, artifact_of, class_of, parse_id, token_of
 from lineage.model.naming import terms_of_name
+from lineage.store.neo4j.derived import DerivedRow
 from lineage.store.neo4j.documents import dump_said, dump_shown, pack, searchable
-from lineage.store.neo4j.family import DerivedRow
 from lineage.store.neo4j.states import Subject
 
 __all__ = ["Pending", "object_key", "stored_type"]
