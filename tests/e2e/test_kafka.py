@@ -95,7 +95,12 @@ def test_two_consumers_share_and_one_takes_over_from_another_that_was_killed(
         with consuming(kafka_broker, tmp_path, topic, words=words, **more) as third:
             produce(kafka_broker, topic, runs[400:])
             until(lambda: len(recorded(tmp_path)) == len(runs))
-            until(lambda: third.batches)
+
+            def takes_part() -> bool:
+                produce(kafka_broker, topic, runs[-8:])  # the other may have been through by then
+                return bool(third.batches)
+
+            until(takes_part)
             assert third.stop() == 0
         assert second.stop() == 0
     assert recorded(tmp_path) == dict.fromkeys(runs, 1)
@@ -205,6 +210,25 @@ def test_an_event_is_the_same_by_http_and_by_kafka(
         assert [letter.origin["offset"] for letter in letters(here)] == [2]
         assert not (here / "store.db").exists()
     assert recorded(tmp_path / "service") == {"both": 1, "kafka only": 1}
+
+
+def test_what_the_service_refuses_is_kept_here_and_the_rest_is_recorded(
+    kafka_broker: KafkaBroker, topic: str, tmp_path: Path
+) -> None:
+    large = {**event("large"), "x": "y" * 5000}
+    produce(kafka_broker, topic, ["a", large, "b"])
+    with Serving(tmp_path / "service", LINEAGE_MAX_EVENT="3000") as serving:
+        said = consume(kafka_broker, tmp_path / "here", topic, LINEAGE_URL=serving.url)
+    # Sent together, the others were recorded at once; sent one by one, they were there.
+    assert (said["recorded"] + said["duplicates"], said["refused"]) == (2, 1)
+    assert recorded(tmp_path / "service") == {"a": 1, "b": 1}
+    (letter,) = letters(tmp_path / "here")
+    assert (letter.code, letter.origin["offset"]) == ("too-large", 1)
+    with Serving(tmp_path / "service") as serving:
+        again = lineage(tmp_path / "here", "dlq", "replay", "--all", LINEAGE_URL=serving.url)
+        assert again.returncode == 0, again.stderr
+    assert recorded(tmp_path / "service")["large"] == 1
+    assert letters(tmp_path / "here") == []
 
 
 def test_what_was_deleted_before_it_was_read_is_a_gap(

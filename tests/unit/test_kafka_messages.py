@@ -18,6 +18,8 @@ from lineage.errors import ConfigError, NotInstalledError
 from tests.serving import event
 
 ONE = Address(("h:9092",), ("t",))
+NONE = -1001
+"""How the client says that there is no offset."""
 ITEM = {"source": "s", "event_id": "1", "change": {"kind": "team.described"}}
 
 
@@ -147,22 +149,25 @@ def test_what_cannot_be_read_is_offered_with_its_fault(value: Any, code: str) ->
 
 
 @pytest.mark.parametrize(
-    ("latest", "committed", "first", "gap"),
+    ("latest", "committed", "read", "first", "gap"),
     [
-        (False, None, 10, None),
-        (True, None, 20, None),
-        (True, 15, 15, None),
-        (False, 10, 10, None),
-        (False, 20, 20, None),
-        (False, 7, 10, (7, 9, DELETED)),
-        (True, 0, 10, (0, 9, DELETED)),
-        (False, 21, 10, (21, 21, REPLACED)),
+        (False, NONE, NONE, 10, None),
+        (True, NONE, NONE, 20, None),
+        (True, 15, NONE, 15, None),
+        (False, 10, NONE, 10, None),
+        (False, 20, NONE, 20, None),
+        (False, 7, NONE, 10, (7, 9, DELETED)),
+        (True, 0, NONE, 10, (0, 9, DELETED)),
+        (False, 21, NONE, 10, (21, 21, REPLACED)),
+        # We are ahead of what the group has, of a partition that ran away from under us.
+        (False, NONE, 8, 10, (8, 9, DELETED)),
+        (False, 3, 8, 10, (8, 9, DELETED)),
     ],
 )
 def test_a_group_begins_where_it_was_and_says_what_it_cannot_have(
-    latest: bool, committed: int | None, first: int, gap: tuple[int, int, str] | None
+    latest: bool, committed: int, read: int, first: int, gap: tuple[int, int, str] | None
 ) -> None:
-    found = Beginning(latest, lambda: 5).of(("t", 0), committed, 10, 20)
+    found = Beginning(latest, lambda: 5).of(("t", 0), committed, read, 10, 20)
     assert found == (first, Gap("t", 0, *gap, 5) if gap else None)
 
 

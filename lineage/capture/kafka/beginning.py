@@ -24,10 +24,14 @@ class Beginning:
     clock: Callable[[], int]
 
     def of(
-        self, place: Place, committed: int | None, low: int, high: int
+        self, place: Place, committed: int, read: int, low: int, high: int
     ) -> tuple[int, Gap | None]:
-        """The offset to read first of a partition that holds ``low`` to before ``high``."""
-        if committed is None:
+        """The offset to read first of a partition that holds ``low`` to before ``high``.
+
+        ``committed`` is what the group has, ``read`` what we have read before; negative: nothing.
+        """
+        committed = max(committed, read)  # what we have read is on its way to the group
+        if committed < 0:
             return (high if self.latest else low), None
         if committed < low:
             return low, Gap(*place, committed, low - 1, DELETED, self.clock())

@@ -192,9 +192,8 @@ class Group:
             raise self._kafka.KafkaException(at.error)
         place = (at.topic, at.partition)
         low, high = client.get_watermark_offsets(at, timeout=_ASKING)
-        # Of a partition that we have already, what was read counts and not what is committed.
-        known = max(at.offset, self._next.get(place, -1))
-        offset, gap = self._beginning.of(place, known if known >= 0 else None, low, high)
+        read = self._next.get(place, -1)
+        offset, gap = self._beginning.of(place, at.offset, read, low, high)
         gaps += [gap] if gap else []
         goals[place] = high
         begin: TopicPartition = self._kafka.TopicPartition(*place, offset)
