@@ -112,7 +112,7 @@ def recovery() -> None:
     from tests.neo4j_server import Neo4jServer
     from tests.serving import Serving, event, until
 
-    noticed, again, slowest = [], [], [0.0]
+    noticed, again, slowest = list[float](), list[float](), list[float]()
     with (
         tempfile.TemporaryDirectory(prefix="lineage-bench-") as place,
         Neo4jServer(Path(place, "neo4j")) as server,

@@ -102,8 +102,8 @@ def first_answer(server: Neo4jServer) -> float:
     """When it answers a question for the first time."""
     while True:
         try:
-            with server.at.driver() as driver:
-                driver.execute_query("RETURN 1")
+            with server.at.session() as session:  # which tries once
+                session.run("RETURN 1").consume()
         except neo4j.exceptions.DriverError:
             time.sleep(0.05)
         else:
@@ -156,9 +156,9 @@ def test_killed_under_load_again_and_again_nothing_is_lost_or_doubled(
     assert not [n for n, seq in load.acknowledged.items() if seq not in {None, found[n]}], "moved"
     assert load.statuses["accepted"] > ROUNDS
     assert load.statuses["recorded"] > ROUNDS
-    # On an idle machine well under 2 and 1 (tests/bench/accepting.py); here others work, too.
-    assert statistics.median(again) < 10
-    assert load.slowest < 10
+    # What it takes on an idle machine tests/bench/accepting.py measures; here others work, too.
+    assert statistics.median(again) < 30
+    assert load.slowest < 30
 
 
 def test_a_database_that_hangs_holds_nobody_up(server: Neo4jServer, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
+from lineage.capture.spool import Item
 from lineage.errors import (
     OutcomeUnknownError,
     RefusedError,
@@ -24,8 +25,9 @@ from lineage.errors import (
     StoreUnavailableError,
 )
 from lineage.model.envelope import Actor
+from lineage.record import drainer
 from lineage.record.accepting import Accepting
-from lineage.record.backlog import Backlog
+from lineage.record.backlog import Backlog, File
 from lineage.record.dead_letters import DeadLetters
 from lineage.record.group import GroupCommitter
 from lineage.record.intake import Intake
@@ -170,6 +172,27 @@ def test_an_event_sent_and_recorded_again_is_in_the_ledger_once(start: Callable[
     assert names(desk.store) == ["a", "b", "c"]
 
 
+def test_what_was_recorded_and_not_forgotten_is_recorded_again_without_effect(
+    start: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a process that dies in between, or a disk that cannot be written to."""
+    desk = start()
+    desk.go_away()
+    desk.take("a", "b")
+    forget, failed = desk.way.backlog.done, list[int]()
+
+    def done(files: Sequence[File]) -> None:
+        failed.append(len(names(desk.store)))
+        if len(failed) == 1:
+            raise OSError(30, "read-only file system")
+        forget(files)
+
+    monkeypatch.setattr(desk.way.backlog, "done", done)
+    desk.come_back()
+    assert failed == [2, 2], "recorded first, then forgotten"
+    assert names(desk.store) == ["a", "b"]
+
+
 def test_a_store_that_says_nothing_holds_nobody_up(start: Callable[..., Desk]) -> None:
     desk = start()
     desk.store.answering.clear()
@@ -286,11 +309,48 @@ def test_what_a_process_left_is_recorded_before_anything_new(start: Callable[...
     assert names(store) == ["old", "new"]
 
 
+def test_stopping_takes_as_many_transactions_as_it_needs(
+    start: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drainer, "_BATCH", 2)
+    store = Team()
+    desk = start(store)
+    desk.go_away()
+    for n in range(7):
+        desk.take(str(n))
+    desk.way.pulse.close()  # it sees that the store is back when it stops, not before
+    store.away = False
+    desk.way.pulse._beat()
+    desk.close()
+    assert names(store) == [str(n) for n in range(7)]
+    assert max(store.sizes) == 2
+
+
+def test_what_several_left_is_taken_in_the_order_of_time(tmp_path: Path) -> None:
+    now = [1000.0]
+    left = [Backlog(tmp_path, most=1 << 20, clock=lambda: now[0]) for _ in range(2)]
+    for n in range(6):
+        now[0] += 1
+        left[n % 2].put([Item("s", str(n), "note", 1, 0, b"{}", ANN)])
+    for backlog in left:
+        backlog.close()
+    later = Backlog(tmp_path, most=1 << 20, clock=lambda: now[0])
+    later.put([Item("s", "new", "note", 1, 0, b"{}", ANN)])
+    assert later.adopt() == 6
+    found = [item.event_id for file in later.first(10) for item in file.items() or []]
+    assert found == ["0", "1", "2", "3", "4", "5", "new"]
+    assert round(later.waiting().age, 3) == 5
+    assert [file.events for file in later.first(3)] == [1, 1, 1]
+    later.done(later.first(10))
+    later.close()
+    assert list(tmp_path.iterdir()) == []
+
+
 _DIES = """
 import os, sys, pathlib
 from lineage.capture.spool import Item
 from lineage.model.envelope import Actor
-from lineage.record.backlog import Backlog
+from lineage.record.backlog import Backlog, File
 backlog = Backlog(pathlib.Path(sys.argv[1]), most=1 << 20)
 backlog.put([Item("s", "1", "note", 1, 0, b"{}", Actor("person:ann"))])
 next(pathlib.Path(sys.argv[1]).iterdir()).joinpath("x.spool.part").write_text("half")
