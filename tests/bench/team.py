@@ -1,7 +1,7 @@
 """SQLite and Neo4j side by side: appends by one and four writers, lineage on a large graph.
 
 ``BENCH_RUNS`` is how many runs the graph holds before anything is measured (default 20,000; 333,000
-are 1M nodes and 3.7M edges), each with its version and its artifact. Needs Java 17 and Maven.
+are 1M nodes and 3.6M edges), each with its version and its artifact. Needs Java 17 and Maven.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from lineage.testing.plain import entry_of, interpret
 from tests.bench.table import milliseconds, p50_p99, show
 from tests.neo4j_server import Neo4jServer
 
-LEVELS, INPUTS = 10, 8
+LEVELS, INPUTS, WIDTH = 10, 3, 1000
 HUB = with_version(artifact_id("n", "calendar"), "1.a")
 WRITER = """
 import sys
@@ -47,21 +47,20 @@ def _version(level: int, i: int) -> str:
     return with_version(artifact_id("n", f"lake/level-{level}/part-{i}"), "1.a")
 
 
-def runs(first: int, count: int, width: int = 0) -> Iterator[NewEntry]:
-    """Runs of a layered pipeline; without a width, runs of their own that read random versions."""
+def runs(first: int, count: int) -> Iterator[NewEntry]:
+    """The first are a pipeline of ten levels; those after it read what is nobody's product."""
     chance = random.Random(first)
     for n in range(first, first + count):
         run = run_id("jobs", f"stage-{n % 50}", f"{n:08d}")
-        if width:
-            level, i = n // width, n % width
-            inputs = [_version(level, (i + k) % width) for k in range(INPUTS)]
+        level, i = n // WIDTH, n % WIDTH
+        if level < LEVELS:
+            inputs = [_version(level, (i + k) % WIDTH) for k in range(INPUTS)]
             made = _version(level + 1, i)
         else:
-            inputs = [_version(1, chance.randrange(1000)) for _ in range(3)]
-            made = _version(99, n)
+            inputs = [_version(99, chance.randrange(5000)) for _ in range(9)]
+            made = _version(100, n)
         said = [*(used(version, run, n) for version in inputs), generated(run, made, n)]
-        if width:
-            said.append(used(HUB, run, n))
+        said.append(used(HUB, run, n))
         shown = state(run, StateType.RUN_STATE, "", "COMPLETE", n), attribute(made, "kind", "x", n)
         yield entry_of(Claims(
             tuple(claim for one in said for claim in one.occurrences),
@@ -98,15 +97,10 @@ class Side:
 
 
 def _fill(side: Side, total: int) -> str:
-    began, width = time.perf_counter(), max(total // LEVELS, INPUTS)
-    batch: list[NewEntry] = []
-    for entry in runs(0, width * LEVELS, width):
-        batch.append(entry)
-        if len(batch) == 1000:
-            side.store.append(batch)
-            batch = []
-    side.store.append(batch)
-    return f"{width * LEVELS / (time.perf_counter() - began):,.0f}"
+    began = time.perf_counter()
+    for start in range(0, total, 1000):
+        side.store.append(list(runs(start, min(1000, total - start))))
+    return f"{total / (time.perf_counter() - began):,.0f}"
 
 
 def _rate(side: Side, per: int, count: int) -> float:
@@ -192,7 +186,10 @@ def _lineage(sides: list[Side], total: int) -> None:
 def main() -> None:
     """Fill both, then measure them in turn."""
     total, rounds = int(os.environ.get("BENCH_RUNS", "20000")), 3
-    with tempfile.TemporaryDirectory(prefix=".bench-", dir=Path.cwd()) as place, ExitStack() as stack:
+    with (
+        tempfile.TemporaryDirectory(prefix=".bench-", dir=Path.cwd()) as place,
+        ExitStack() as stack,
+    ):
         server = Neo4jServer(Path(place, "neo4j"), json.loads(os.environ.get("BENCH_NEO4J", "{}")))
         stack.enter_context(server)
         file = str(Path(place, "b.db"))

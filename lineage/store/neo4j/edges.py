@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from lineage.model.claims import EdgeType, Method
 from lineage.store.contract import Direction, Edge, Evidence
 from lineage.store.neo4j.documents import unpack
-from lineage.store.neo4j.reading import HOLDS, KNOWN, Reading, type_of
+from lineage.store.neo4j.reading import HOLDS, KNOWN, Reading
 
 __all__ = ["edges", "evidence", "joined"]
 
@@ -20,6 +21,10 @@ WHERE {KNOWN} AND r.vf <= $T MATCH (e:Entry {{{{seq: r.rf}}}})
 RETURN DISTINCT r.rf, e.source, r.method, r.vf, r.said, r.detail"""
 _USES = f"""MATCH (u:Node {{id: $up}})-[r:RESOLVED_USE]->(d:Node {{id: $down}}) WHERE {HOLDS}
 RETURN DISTINCT r.used, r.said"""
+
+
+_TYPES = {"OPEN_USE": EdgeType.USED, **EdgeType.__members__}
+_METHODS = list(Method)
 
 
 def edges(
@@ -35,15 +40,19 @@ def edges(
     return joined(reading.rows(query.format(types="|".join(stored)), ids=asked)) if asked else []
 
 
-def joined(rows: Iterable[Sequence[object]]) -> list[Edge]:
+def joined(rows: Iterable[Sequence[Any]]) -> list[Edge]:
     """Edges as they show: each once, with its least time and its strongest method."""
-    shown: dict[tuple[EdgeType, str, str], tuple[int, Method]] = {}
+    shown: dict[tuple[str, str, str], tuple[int, int]] = {}
     for stored, up, down, at, method in rows:
-        key = (EdgeType[type_of(str(stored))], str(up), str(down))
-        when, how = int(at), Method(int(method))  # type: ignore[call-overload]
-        had = shown.get(key, (when, how))
-        shown[key] = (min(when, had[0]), min(how, had[1]))
-    return sorted(Edge(*key, *fact) for key, fact in shown.items())
+        key = (stored, up, down) if stored != "RESOLVED_USE" else ("USED", up, down)
+        had = shown.get(key)
+        shown[key] = (at, method) if had is None else (min(at, had[0]), min(method, had[1]))
+    return sorted(
+        [
+            Edge(_TYPES[kind], up, down, at, _METHODS[method])
+            for (kind, up, down), (at, method) in shown.items()
+        ]
+    )
 
 
 def evidence(reading: Reading, kind: EdgeType, up: str, down: str) -> list[Evidence]:

@@ -7,6 +7,7 @@ table's log bring the commits of that log along.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -145,6 +146,8 @@ def walk(
                 fetched = _Fetched(reading, direction, history)
                 fetched.fetch(members, None)
             _complete(fetched, members, direction)
+    if depth is None and limit is None and not fetched.commits:
+        return _everything(fetched, members, direction)
     # One step beyond the depth tells whether it cut anything.
     everything = fetched.nodes | {edge[2] for edge in fetched.edges}
     return walk_among(fetched.walker(), members, direction, everything, depth=depth, limit=limit)
@@ -161,6 +164,22 @@ def _complete(fetched: _Fetched, members: set[str], direction: Direction) -> Non
         if reached <= fetched.nodes:
             return
         fetched.fetch(reached, None)
+
+
+def _everything(fetched: _Fetched, members: set[str], direction: Direction) -> Walk:
+    """The short way: what a node leads to does not depend on how it was reached, and all counts."""
+    one, other = (2, 1) if direction is Direction.UPSTREAM else (1, 2)
+    beyond: dict[str, list[str]] = defaultdict(list)
+    for edge in fetched.edges:
+        beyond[edge[one]].append(edge[other])
+    depths, level, depth = dict.fromkeys(members, 0), list(members), 0
+    while level:
+        depth += 1
+        reached = {node for start in level for node in beyond.get(start, ())}
+        level = [node for node in reached if node not in depths]
+        depths |= dict.fromkeys(level, depth)
+    nodes = sorted(depths.items(), key=lambda item: (item[1], item[0]))
+    return Walk(nodes, joined(fetched.edges))
 
 
 def _members(reading: Reading, starts: Sequence[str]) -> set[str]:
