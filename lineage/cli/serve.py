@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import importlib
 import json
 import os
@@ -23,8 +21,9 @@ from typing_extensions import override
 
 from lineage import __version__
 from lineage.cli.context import json_option
+from lineage.cli.listening import bound, only_service
 from lineage.cli.workers import Workers
-from lineage.errors import ConfigError, StoreInUseError
+from lineage.errors import ConfigError
 from lineage.settings import Settings, load_settings
 from lineage.wiring import open_workspace
 
@@ -78,10 +77,10 @@ def serve(
         _check_exposure(settings, loopback=security.is_loopback(settings.host))
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, _stop)
-        with _only_service(settings) as note, _bound(settings) as listening:
-            bound = listening.getsockname()[1]
-            note(bound)
-            facts = _facts(settings, bound)
+        with only_service(settings) as note, bound(settings) as listening:
+            taken = listening.getsockname()[1]
+            note(taken)
+            facts = _facts(settings, taken)
             if shared is None:
                 _serve(settings, listening, lambda at: _announce(facts, at, as_json=as_json))
                 return
@@ -148,81 +147,6 @@ def _check_exposure(settings: Settings, *, loopback: bool) -> None:
         f"warning: {settings.host} can be reached from other machines; traffic is not encrypted, "
         "so put a proxy with TLS in front",
         err=True,
-    )
-
-
-@contextmanager
-def _bound(settings: Settings) -> Iterator[socket.socket]:
-    """A socket on the address. Raises ``ConfigError`` where it is taken or not ours."""
-    try:
-        found = socket.getaddrinfo(
-            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-    except socket.gaierror as fault:
-        raise ConfigError(f"no such host: {settings.host}", hint="name an address") from fault
-    family, kind, protocol, _, address = found[0]
-    listening = socket.socket(family, kind, protocol)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind(address)
-        except OSError as fault:
-            raise _cannot_bind(settings, fault) from fault
-        yield listening
-    finally:
-        listening.close()
-
-
-def _cannot_bind(settings: Settings, fault: OSError) -> ConfigError:
-    if fault.errno == errno.EADDRINUSE:
-        return ConfigError(
-            f"port {settings.port} on {settings.host} is in use",
-            hint="name another with --port, or let it choose with --port 0",
-        )
-    return ConfigError(
-        f"cannot listen on {settings.host}:{settings.port}: {fault.strerror}",
-        hint="name an address of this machine, and a port above 1023",
-    )
-
-
-@contextmanager
-def _only_service(settings: Settings) -> Iterator[Callable[[int], None]]:
-    """Hold the place of service of a file; the function takes the port and leaves it for others.
-
-    A lock of the kernel, which ends with the process however it ends: nothing stale is left. Raises
-    ``StoreInUseError`` naming who holds it.
-    """
-    if settings.store_kind != "sqlite":  # a database has any number
-        yield lambda _: None
-        return
-    path = settings.store_path.with_suffix(".serve.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="ascii") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as fault:
-            raise _in_use(settings, path) from fault
-
-        def note(port: int) -> None:
-            file.truncate(0)
-            file.write(json.dumps({"pid": os.getpid(), "host": settings.host, "port": port}))
-            file.flush()
-
-        file.truncate(0)
-        yield note
-        file.truncate(0)
-
-
-def _in_use(settings: Settings, path: Path) -> StoreInUseError:
-    try:
-        holder: dict[str, Any] = json.loads(path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        holder = {}
-    where = f" by process {holder['pid']} on port {holder['port']}" if holder else ""
-    return StoreInUseError(
-        f"{settings.store_name} is served already{where}",
-        hint="use that one, stop it, or name another store with LINEAGE_STORE",
-        **holder,
     )
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -15,7 +13,6 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
-from lineage.capture.spool import Item
 from lineage.errors import (
     OutcomeUnknownError,
     RefusedError,
@@ -324,62 +321,6 @@ def test_stopping_takes_as_many_transactions_as_it_needs(
     desk.close()
     assert names(store) == [str(n) for n in range(7)]
     assert max(store.sizes) == 2
-
-
-def test_what_several_left_is_taken_in_the_order_of_time(tmp_path: Path) -> None:
-    now = [1000.0]
-    left = [Backlog(tmp_path, most=1 << 20, clock=lambda: now[0]) for _ in range(2)]
-    for n in range(6):
-        now[0] += 1
-        left[n % 2].put([Item("s", str(n), "note", 1, 0, b"{}", ANN)])
-    for backlog in left:
-        backlog.close()
-    later = Backlog(tmp_path, most=1 << 20, clock=lambda: now[0])
-    later.put([Item("s", "new", "note", 1, 0, b"{}", ANN)])
-    assert later.adopt() == 6
-    found = [item.event_id for file in later.first(10) for item in file.items() or []]
-    assert found == ["0", "1", "2", "3", "4", "5", "new"]
-    assert round(later.waiting().age, 3) == 5
-    assert [file.events for file in later.first(3)] == [1, 1, 1]
-    later.done(later.first(10))
-    later.close()
-    assert list(tmp_path.iterdir()) == []
-
-
-_DIES = """
-import os, sys, pathlib
-from lineage.capture.spool import Item
-from lineage.model.envelope import Actor
-from lineage.record.backlog import Backlog, File
-backlog = Backlog(pathlib.Path(sys.argv[1]), most=1 << 20)
-backlog.put([Item("s", "1", "note", 1, 0, b"{}", Actor("person:ann"))])
-next(pathlib.Path(sys.argv[1]).iterdir()).joinpath("x.spool.part").write_text("half")
-print("put", flush=True)
-sys.stdin.read(1)
-os._exit(9)
-"""
-
-
-def test_a_living_process_keeps_its_own_and_a_dead_one_leaves_it(tmp_path: Path) -> None:
-    root = tmp_path / "accepted"
-    other = subprocess.Popen(
-        [sys.executable, "-c", _DIES, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
-    assert other.stdin is not None
-    assert other.stdout is not None
-    assert other.stdout.readline() == b"put\n"
-    mine = Backlog(root, most=1 << 20)
-    assert mine.adopt() == 0
-    other.communicate(b"\n")
-    assert mine.adopt() == 1
-    assert Backlog(root, most=1).adopt() == 0, "two would record it in two orders"
-    (file,) = mine.first(10)
-    (item,) = file.items() or []
-    assert (item.event_id, item.actor) == ("1", Actor("person:ann"))
-    mine.done([file])
-    assert mine.empty
-    mine.close()
-    assert list(root.iterdir()) == []
 
 
 def test_a_damaged_file_is_counted_and_in_nobodys_way(
