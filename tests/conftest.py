@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.kafka_broker import KafkaBroker
     from tests.neo4j_server import Neo4jAt
 
+pytest_plugins = ["tests.stores"]
+
 
 def pytest_configure(config: pytest.Config) -> None:
     del config
@@ -63,6 +65,7 @@ def neo4j_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Neo4jAt]:
         server = Neo4jServer(tmp_path_factory.mktemp("neo4j"))
     except NoServerError as why:
         needs.missing("neo4j", str(why))
+    server.quick = True
     try:
         server.start()
         with server.at.session() as session:

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import neo4j
+from neo4j.exceptions import ServiceUnavailable
 from typing_extensions import override
 
 from tests.java_server import JavaServer, NoServerError, free_ports
@@ -23,6 +24,7 @@ _SMALL = 5_000
 _FIRST_PASSWORD = "neo4j"  # of every new server, for one use
 MARK = "lineage_tests"
 """Name of the constraint that says: tests may wipe this database."""
+_held: set[str] = set()
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,15 @@ class Neo4jAt:
 @contextmanager
 def alone(at: Neo4jAt) -> Iterator[None]:
     """Hold off the other workers of pytest-xdist, where all have one server of the user's."""
+    assert at.url not in _held, "this process has it already: it would wait for itself"
     name = hashlib.sha256(at.url.encode()).hexdigest()[:16]
     with Path(tempfile.gettempdir(), f"lineage-tests-{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        _held.add(at.url)
+        try:
+            yield
+        finally:
+            _held.remove(at.url)
 
 
 class Neo4jServer(JavaServer):
@@ -83,20 +90,26 @@ class Neo4jServer(JavaServer):
 
     name = "neo4j"
 
-    def __init__(self, directory: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: Mapping[str, str] | None = None,
+        before: Neo4jAt | None = None,
+    ) -> None:
         """Nothing runs before ``start`` or ``with``.
 
         Args:
             directory: all of its files.
             settings: more lines of its configuration, as TLS.
+            before: how the one answered that ran in this directory: this one will too.
         """
         super().__init__(directory)
         self.settings = dict(settings or {})
-        (self.port,) = free_ports(1)
+        self.port = (before and urlsplit(before.url).port) or free_ports(1)[0]
         self.user = "neo4j"
-        self.password = secrets.token_urlsafe(18)
+        self.password = before.password if before else secrets.token_urlsafe(18)
         self.url = f"neo4j://{self.user}@127.0.0.1:{self.port}"
-        self._password_set = False
+        self._password_set = before is not None
 
     @property
     def at(self) -> Neo4jAt:
@@ -135,11 +148,14 @@ class Neo4jServer(JavaServer):
         if "started" not in self.said.splitlines():
             return False
         if not self._password_set:
-            with self._first_driver() as driver:
-                driver.execute_query(
-                    "ALTER CURRENT USER SET PASSWORD FROM $old TO $new",
-                    old=_FIRST_PASSWORD, new=self.password, database_="system",
-                )  # fmt: skip
+            try:
+                with self._first_driver() as driver:
+                    driver.execute_query(
+                        "ALTER CURRENT USER SET PASSWORD FROM $old TO $new",
+                        old=_FIRST_PASSWORD, new=self.password, database_="system",
+                    )  # fmt: skip
+            except ServiceUnavailable:
+                return False  # it was started, and does not listen yet
             self._password_set = True
         return True
 

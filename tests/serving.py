@@ -14,17 +14,31 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+import pytest
 
 from lineage.settings import Settings, load_settings
+from tests.stores import store_of
 
 SECONDS = 60.0
 """How long to wait for anything; machines under load are slow."""
 
 
 def environment(home: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a command on a store in ``home``, and on no other."""
+    """The environment of a command on the store of ``home``, and on no other."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("LINEAGE_")}
-    return {**kept, "LINEAGE_HOME": str(home), **(more or {})}
+    given = dict(more or {})
+    # What delivers to a service has no store.
+    store = {} if given.keys() & {"LINEAGE_STORE", "LINEAGE_URL"} else store_of(home)
+    return {**kept, "LINEAGE_HOME": str(home), **store, **given}
+
+
+def play_in(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """Make this process a command on the store of ``home``."""
+    wanted = environment(home)
+    for name in [name for name in os.environ if name.startswith("LINEAGE_")]:
+        monkeypatch.delenv(name)
+    for name in [name for name in wanted if name.startswith("LINEAGE_")]:
+        monkeypatch.setenv(name, wanted[name])
 
 
 def lineage(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:

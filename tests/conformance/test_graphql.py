@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,24 +59,41 @@ from tests.conformance.worlds import (
     small_world,
     tx,
 )
+from tests.stores import Homes, new_neo4j
 
 SCHEMA = Path(__file__).parents[2] / "schema" / "graphql" / "schema.graphql"
-STORES: dict[str, Callable[[Path], Callable[[Callable[[], int]], Store]]] = {
-    "memory": lambda _: lambda clock: MemoryStore(interpret, clock=clock),
-    "sqlite": lambda path: lambda clock: SqliteStore(path / "s.db", interpret, clock=clock),
+Make = Callable[[Path, Callable[[], int]], Store]
+STORES: dict[str, Make] = {
+    "memory": lambda _, clock: MemoryStore(interpret, clock=clock),
+    "sqlite": lambda path, clock: SqliteStore(path / "s.db", interpret, clock=clock),
 }
 
 
-@pytest.fixture(scope="module", params=sorted(STORES))
-def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
+def made(request: pytest.FixtureRequest, path: Path) -> Iterator[World]:
+    """A world on the store that the parameter of a fixture names."""
+    if request.param != "neo4j":
+        make = partial(STORES[request.param], path)
+        yield small_world(make=make)
+        return
+    homes: Homes = request.getfixturevalue("neo4j_homes")
+    world = small_world(make=lambda clock: new_neo4j(homes.lend(path), clock))
+    yield world
+    world.store.close()
+    homes.release([path])
+
+
+@pytest.fixture(scope="module", params=[*STORES, "neo4j"])
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
     """A world that tests only read."""
-    return small_world(make=STORES[request.param](tmp_path_factory.mktemp("store")))
+    yield from made(request, tmp_path_factory.mktemp("store"))
 
 
-@pytest.fixture(params=sorted(STORES))
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> World:
+@pytest.fixture(params=[*STORES, "neo4j"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
     """A world that a test may add to."""
-    return small_world(make=STORES[request.param](tmp_path))
+    yield from made(request, tmp_path)
 
 
 def ask(world: World, query: str, **variables: Any) -> dict[str, Any]:
@@ -676,7 +694,7 @@ def test_lists_stay_as_they_were_while_data_grows(world: World, name: str, query
 
 def test_a_hub_of_five_thousand(tmp_path: Path) -> None:
     """A table version that thousands used is answered page by page, each node and edge once."""
-    world = small_world(make=STORES["sqlite"](tmp_path))
+    world = small_world(make=partial(STORES["sqlite"], tmp_path))
     world.add([consumer(n) for n in range(2_500)])
     paged = lineage_pages(world, 1_000, lambda _: None)
     nodes = [item["node"]["id"] for page in paged for item in page["nodes"]]

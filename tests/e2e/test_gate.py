@@ -35,6 +35,9 @@ from lineage.record.ledger import verify
 from lineage.record.recorder import Recorder
 from lineage.settings import load_settings
 from lineage.wiring import open_workspace
+from tests.serving import play_in
+
+pytestmark = pytest.mark.both_stores
 
 TRAIN = RunRef(namespace="local", job="train", run_id="r1")
 SECOND = 1_000_000
@@ -85,8 +88,7 @@ class Site:
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    monkeypatch.setenv("LINEAGE_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("LINEAGE_STORE", raising=False)
+    play_in(monkeypatch, tmp_path / "home")
     monkeypatch.chdir(tmp_path)
     site = Site(tmp_path)
     site.train()
@@ -262,6 +264,7 @@ def test_an_allow_that_cannot_be_recorded_is_two(
     assert site.lineage("gate", "deploy", site.model, "--no-record").exit_code == 0
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("store", ["sqlite:////dev/null/x.db", "oracle://x", "damaged"])
 def test_a_store_that_cannot_be_read_is_two(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, store: str

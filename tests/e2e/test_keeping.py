@@ -18,7 +18,7 @@ ERRORS = Path(__file__).parents[2] / "docs" / "errors"
 
 
 @pytest.fixture(scope="module")
-def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def serving(tmp_path_factory: pytest.TempPathFactory, store_kind: str) -> Iterator[Serving]:
     with Serving(tmp_path_factory.mktemp("keeping") / ".lineage") as started:
         yield started
 

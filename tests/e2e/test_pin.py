@@ -36,6 +36,7 @@ from lineage.settings import load_settings
 from lineage.store.contract import View
 from lineage.wiring import open_workspace
 from tests.delta_tables import OPERATIONS, SAMPLES, copied, disk_files, grow, sample, version_of
+from tests.serving import play_in
 
 
 def rows(table: Path, version: int | None = None) -> list[tuple[Any, ...]]:
@@ -286,9 +287,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_with_advice(tmp_path: Path)
 
 @pytest.fixture
 def lineage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lineage:
-    monkeypatch.setenv("LINEAGE_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("LINEAGE_STORE", raising=False)
-    monkeypatch.delenv("LINEAGE_URL", raising=False)
+    play_in(monkeypatch, tmp_path / "home")
     return Lineage()
 
 

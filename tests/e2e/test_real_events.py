@@ -21,7 +21,9 @@ from lineage.record.rebuild import rebuild
 from lineage.record.recorder import Recorder
 from lineage.store.contract import Direction, Store, View
 from lineage.store.memory import MemoryStore
-from lineage.store.sqlite import SqliteStore
+from tests.stores import new_store
+
+pytestmark = pytest.mark.both_stores
 
 INPUTS = Path(__file__).parents[3] / "shared" / "inputs"
 OWN = Path(__file__).parent / "events"
@@ -63,13 +65,14 @@ def _send(intake: Intake, events: list[dict[str, Any]]) -> list[str]:
 def test_every_event_goes_in_unless_its_fault_makes_it_meaningless(
     path: Path, tmp_path: Path
 ) -> None:
-    intake = _intake(SqliteStore(tmp_path / "s.db", interpret), tmp_path)
     count = 0
-    for fault, event in _events(path):
-        (outcome,) = intake.take_openlineage(json.dumps(event).encode(), ACTOR)
-        assert (outcome.status == "refused") == (fault in MEANINGLESS), (fault, outcome)
-        assert outcome.code == MEANINGLESS.get(fault, "")
-        count += 1
+    with new_store(tmp_path / "store") as store:
+        intake = _intake(store, tmp_path)
+        for fault, event in _events(path):
+            (outcome,) = intake.take_openlineage(json.dumps(event).encode(), ACTOR)
+            assert (outcome.status == "refused") == (fault in MEANINGLESS), (fault, outcome)
+            assert outcome.code == MEANINGLESS.get(fault, "")
+            count += 1
     assert count
 
 
@@ -81,48 +84,41 @@ def test_twice_and_in_any_order_changes_nothing(tmp_path: Path) -> None:
         sent = events * 2
         if seed:
             random.Random(seed).shuffle(sent)
-        store = SqliteStore(tmp_path / f"{seed}.db", interpret)
-        statuses = _send(_intake(store, tmp_path), sent)
-        assert statuses.count("recorded") == store.head().seq
-        digests.add(store.digest(recorded=False))
-        counts.add(store.head().seq)
-        store.close()
+        with new_store(tmp_path / str(seed)) as store:
+            statuses = _send(_intake(store, tmp_path), sent)
+            assert statuses.count("recorded") == store.head().seq
+            digests.add(store.digest(recorded=False))
+            counts.add(store.head().seq)
     assert len(digests) == len(counts) == 1
 
 
 def test_rebuilt_and_memory_answer_alike(tmp_path: Path) -> None:
     events = [e for path in _files() for fault, e in _events(path) if fault not in MEANINGLESS]
-    store = SqliteStore(tmp_path / "live.db", interpret)
-    _send(_intake(store, tmp_path), events)
-    again = SqliteStore(tmp_path / "again.db", interpret)
-    rebuild(store, again)
-    assert again.digest() == store.digest()
     memory = MemoryStore(interpret)
-    rebuild(store, memory)
-    assert memory.digest(recorded=False) == store.digest(recorded=False)
-    head = store.head().seq
-    ids = memory.page(View(head), versions=True, limit=10_000)
-    picked = random.Random(7).sample(ids, min(60, len(ids)))
-    for node in picked:
-        for position in (head, head // 2):
-            for direction in Direction:
-                view = View(position)
-                assert store.walk([node], direction, view) == memory.walk([node], direction, view)
+    with new_store(tmp_path / "live") as store, new_store(tmp_path / "again") as again:
+        _send(_intake(store, tmp_path), events)
+        rebuild(store, again)
+        assert again.digest() == store.digest()
+        rebuild(store, memory)
+        assert memory.digest(recorded=False) == store.digest(recorded=False)
+        head = store.head().seq
+        ids = memory.page(View(head), versions=True, limit=10_000)
+        for node in random.Random(7).sample(ids, min(60, len(ids))):
+            for view in (View(head), View(head // 2)):
+                for way in Direction:
+                    assert store.walk([node], way, view) == memory.walk([node], way, view)
 
 
 @needs_inputs
 def test_spark_merge_makes_no_cycle(tmp_path: Path) -> None:
     path = INPUTS / "openlineage" / "spark.jsonl"
-    store = SqliteStore(tmp_path / "s.db", interpret)
-    _send(_intake(store, tmp_path), [event for _, event in _events(path)])
-    view = View(store.head().seq)
-    versions = [
-        node
-        for node in store.page(view, classes=["artifact"], versions=True, limit=1000)
-        if "@" in node
-    ]
-    assert versions
-    for node in versions:
-        up = {n for n, _ in store.walk([node], Direction.UPSTREAM, view).nodes}
-        down = {n for n, _ in store.walk([node], Direction.DOWNSTREAM, view).nodes}
-        assert not {n for n in up & down if n.startswith("run:")}, node
+    with new_store(tmp_path / "store") as store:
+        _send(_intake(store, tmp_path), [event for _, event in _events(path)])
+        view = View(store.head().seq)
+        nodes = store.page(view, classes=["artifact"], versions=True, limit=1000)
+        versions = [node for node in nodes if "@" in node]
+        assert versions
+        for node in versions:
+            up = {n for n, _ in store.walk([node], Direction.UPSTREAM, view).nodes}
+            down = {n for n, _ in store.walk([node], Direction.DOWNSTREAM, view).nodes}
+            assert not {n for n in up & down if n.startswith("run:")}, node

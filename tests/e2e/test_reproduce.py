@@ -22,6 +22,7 @@ from deltalake import DeltaTable, write_deltalake
 from lineage.settings import load_settings
 from lineage.wiring import open_store
 from tests import needs
+from tests.serving import environment
 
 # scan(): a process that read through pyarrow's own file system may abort when it exits.
 TRAIN = """
@@ -54,6 +55,10 @@ class Workshop:
 
     root: Path
     variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return environment(self.root / ".lineage", self.variables)
 
     @property
     def table(self) -> Path:
@@ -90,7 +95,7 @@ class Workshop:
         done = subprocess.run(
             [sys.executable, "-m", "lineage", *words], cwd=self.root, capture_output=True,
             text=True, check=False, stdin=subprocess.DEVNULL,
-            env={**os.environ, "LINEAGE_HOME": str(self.root / ".lineage"), **self.variables},
+            env=self.environment,
         )  # fmt: skip
         assert expect in (None, done.returncode), (done.returncode, done.stdout, done.stderr)
         return done
@@ -111,7 +116,7 @@ class Workshop:
 
     def recorded(self, kind: str) -> list[dict[str, Any]]:
         """Bodies of the entries of a kind."""
-        settings = load_settings({"LINEAGE_HOME": str(self.root / ".lineage")})
+        settings = load_settings(self.environment)
         with closing(open_store(settings, read_only=True)) as store:
             return [json.loads(entry.body) for entry in store.entries() if entry.kind == kind]
 
@@ -577,7 +582,7 @@ def test_what_the_shell_redirected_is_input_and_output(workshop: Workshop) -> No
     command = f"{sys.executable} -m lineage run -q -- sort < models/in.txt > models/out.txt"
     subprocess.run(
         ["/bin/sh", "-c", command], cwd=workshop.root, check=True,
-        env={**os.environ, "LINEAGE_HOME": str(workshop.root / ".lineage")},
+        env=workshop.environment,
     )  # fmt: skip
     assert workshop.reproduce("models/out.txt")["verdict"] == "IDENTICAL"
     (workshop.root / "models/in.txt").write_text("changed\n")
@@ -593,7 +598,7 @@ def test_a_log_that_the_shell_opened_is_not_held_against_the_model(
     command = f"{sys.executable} -m lineage run -q -- {sys.executable} job.py > models/log.txt"
     subprocess.run(
         ["/bin/sh", "-c", f"{command}; {after}"], cwd=workshop.root, check=True,
-        env={**os.environ, "LINEAGE_HOME": str(workshop.root / ".lineage")},
+        env=workshop.environment,
     )  # fmt: skip
     done = workshop.reproduce("models/fraud.json")
     states = {Path(one["path"]).name: one["state"] for one in done["outputs"]}
@@ -692,7 +697,7 @@ def test_a_mount_inside_of_the_project_is_no_obstacle(workshop: Workshop, size: 
     done = subprocess.run(
         [sys.executable, "-c", WITH_A_MOUNT, str(Path(__file__).parents[2]), ON_THE_MOUNT],
         cwd=workshop.root, capture_output=True, text=True, check=False,
-        env={**os.environ, "LINEAGE_HOME": str(workshop.root / ".lineage")},
+        env=workshop.environment,
     )  # fmt: skip
     if "Operation not permitted" in done.stderr and not done.stdout:
         needs.missing("namespaces", done.stderr)

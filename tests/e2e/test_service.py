@@ -19,6 +19,8 @@ from lineage.record.ledger import verify
 from lineage.wiring import open_workspace
 from tests.serving import SECONDS, Serving, environment, event, lineage, until
 
+pytestmark = pytest.mark.both_stores
+
 ROOT = UUID("00000000-0000-4000-8000-000000000000")
 HEAD = "{ ledger { head { seq rootHash } } }"
 JSON = {"content-type": "application/json"}
@@ -30,7 +32,7 @@ def run(n: int) -> str:
 
 
 @pytest.fixture(scope="module")
-def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def serving(tmp_path_factory: pytest.TempPathFactory, store_kind: str) -> Iterator[Serving]:
     """One service for tests that leave no trace but entries."""
     with Serving(tmp_path_factory.mktemp("service") / ".lineage") as started:
         yield started
@@ -65,6 +67,7 @@ def test_a_person_is_told_in_words(tmp_path: Path) -> None:
     assert "curl" in "".join(said)
 
 
+@pytest.mark.sqlite
 def test_a_second_service_on_one_store_says_who_has_it(serving: Serving) -> None:
     second = lineage(serving.home, "serve", "--port", "0", "--json")
     assert second.returncode == 75
@@ -349,9 +352,9 @@ def test_metrics_count_what_happened(tmp_path: Path) -> None:
         assert metric(serving, 'lineage_request_seconds_count{method="any",route="none"') == 1
         assert "no/such" not in serving.client.get("/metrics").text
         ready = serving.client.get("/readyz").json()
-        assert ready == {
+        assert ready.items() >= {
             "status": "ready", "accepting": True, "recording": True, "position": 1, "waiting": 0
-        }  # fmt: skip
+        }.items()  # fmt: skip
 
 
 def test_logs_are_lines_of_json_without_contents(tmp_path: Path) -> None:
@@ -405,13 +408,17 @@ def test_stopping_records_what_was_accepted(tmp_path: Path, number: int) -> None
     assert len(recorded) == len(set(recorded))
 
 
-def test_slow_questions_do_not_keep_events_waiting(tmp_path: Path) -> None:
+def test_slow_questions_do_not_keep_events_waiting(tmp_path: Path, store_kind: str) -> None:
     """Reads have threads of their own: with all of them busy an event is still recorded."""
     with Serving(tmp_path) as serving:
         post(serving, [event(run(n)) for n in range(500)])
+        # Every list of versions is read by itself, which on Neo4j costs several round trips.
+        many = 500 if store_kind == "sqlite" else 50
         query = {
-            "query": """{ artifacts(first: 500) { edges { node { id displayName kind
-          versions(first: 3) { edges { node { id displayName madeAt } } } } } } }"""
+            "query": """query($many: Int!) { artifacts(first: $many) { edges { node { id
+          displayName kind versions(first: 3) { edges { node { id displayName madeAt } }
+          } } } } }""",
+            "variables": {"many": many},
         }
         stop = threading.Event()
 

@@ -35,9 +35,11 @@ from tests.conformance.worlds import (
 )
 from tests.serving import SECONDS, environment, lineage
 
+pytestmark = pytest.mark.both_stores
+
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, store_kind: str) -> Path:
     made = tmp_path_factory.mktemp("show") / ".lineage"
     with open_workspace(load_settings(environment(made))) as ws:
         for changes in (table_changes(), training_changes(), people_changes(), gap_changes()):
