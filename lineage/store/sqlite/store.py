@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,29 +12,12 @@ import apsw
 from typing_extensions import override
 
 from lineage.errors import ReadOnlyStoreError, StoreError
-from lineage.model.claims import EdgeType, StateType
-from lineage.store.contract import (
-    Direction,
-    Edge,
-    Evidence,
-    Head,
-    History,
-    Hit,
-    Interpreter,
-    NewEntry,
-    Node,
-    Receipt,
-    StateValue,
-    Store,
-    StoredEntry,
-    View,
-    Walk,
-)
+from lineage.store.contract import Head, Interpreter, NewEntry, Receipt, StoredEntry, View
+from lineage.store.readings import ReadingStore
 from lineage.store.sqlite import digest as digests
-from lineage.store.sqlite import edges, ledger, nodes, schema, state_reads
+from lineage.store.sqlite import ledger, reads, schema
 from lineage.store.sqlite.connection import BUSY_MS, Readers, connect, rows_of, translated
 from lineage.store.sqlite.reading import Reading
-from lineage.store.sqlite.walk import walk
 from lineage.store.sqlite.writer import Writer
 
 __all__ = ["SqliteStore"]
@@ -50,13 +33,15 @@ def _now() -> int:
     return time.time_ns() // 1000
 
 
-class SqliteStore(Store):
+class SqliteStore(ReadingStore):
     """A store in one file. Any number of processes may read and append; threads may share it.
 
     ``read_only`` opens it for reading; so does a file that a newer version wrote, where that
     version says this one can read it. Raises ``StoreDamagedError``, ``StoreNewerError``,
     ``StoreBusyError``, ``StoreFullError`` and ``StoreError``.
     """
+
+    _reads = reads
 
     def __init__(
         self,
@@ -161,6 +146,7 @@ class SqliteStore(Store):
             connection.set_busy_timeout(BUSY_MS)
         self._wal_pages = 0
 
+    @override
     @contextmanager
     def _reading(self, view: View) -> Iterator[Reading]:
         with self._readers.snapshot() as connection:
@@ -193,108 +179,6 @@ class SqliteStore(Store):
     def find(self, source: str, event_id: str) -> int | None:
         with self._readers.snapshot() as connection:
             return ledger.find(connection, source, event_id)
-
-    # --- graph
-
-    @override
-    def known(self, ids: Iterable[str], view: View) -> set[str]:
-        with self._reading(view) as reading:
-            return set(reading.numbers(ids))
-
-    @override
-    def nodes(self, ids: Sequence[str], view: View) -> list[Node]:
-        with self._reading(view) as reading:
-            return nodes.nodes(reading, ids)
-
-    @override
-    def page(
-        self,
-        view: View,
-        *,
-        classes: Sequence[str] = (),
-        kinds: Sequence[str] = (),
-        versions: bool = False,
-        after: str = "",
-        limit: int = 100,
-    ) -> list[str]:
-        with self._reading(view) as reading:
-            return nodes.page(
-                reading, classes=classes, kinds=kinds, versions=versions, after=after, limit=limit
-            )
-
-    @override
-    def search(
-        self,
-        text: str,
-        view: View,
-        *,
-        classes: Sequence[str] = (),
-        after: Hit | None = None,
-        limit: int = 50,
-    ) -> list[Hit]:
-        with self._reading(view) as reading:
-            return nodes.search(reading, text, classes=classes, after=after, limit=limit)
-
-    @override
-    def versions(self, artifact: str, view: View) -> list[tuple[str, int | None]]:
-        with self._reading(view) as reading:
-            return nodes.versions(reading, artifact)
-
-    @override
-    def edges(
-        self,
-        ids: Sequence[str],
-        direction: Direction,
-        view: View,
-        types: Sequence[EdgeType] = (),
-    ) -> list[Edge]:
-        with self._reading(view) as reading:
-            return edges.edges(reading, ids, direction, types)
-
-    @override
-    def evidence(self, edge_type: EdgeType, up: str, down: str, view: View) -> list[Evidence]:
-        with self._reading(view) as reading:
-            return edges.evidence(reading, edge_type, up, down)
-
-    @override
-    def walk(
-        self,
-        starts: Sequence[str],
-        direction: Direction,
-        view: View,
-        *,
-        depth: int | None = None,
-        history: History = History.CONTRIBUTING,
-        limit: int | None = None,
-    ) -> Walk:
-        with self._reading(view) as reading:
-            return walk(reading, starts, direction, depth=depth, history=history, limit=limit)
-
-    # --- states
-
-    @override
-    def states(
-        self,
-        view: View,
-        *,
-        subjects: Sequence[str] | None = None,
-        types: Sequence[StateType] = (),
-        objects: Sequence[str] | None = None,
-    ) -> list[StateValue]:
-        with self._reading(view) as reading:
-            return state_reads.states(reading, subjects=subjects, types=types, objects=objects)
-
-    @override
-    def history(self, subject: str, kind: StateType, position: int) -> list[StateValue]:
-        with self._reading(View(position)) as reading:
-            return state_reads.history(reading, subject, kind)
-
-    @override
-    def state_evidence(
-        self, subject: str, kind: StateType, obj: str, position: int
-    ) -> list[Evidence]:
-        with self._reading(View(position)) as reading:
-            return state_reads.state_evidence(reading, subject, kind, obj)
 
     # --- whole
 
