@@ -24,7 +24,7 @@ help: ## show this list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  PYTHON=...       interpreter to make .venv with (3.11 or newer; default: python3)'
-	@echo '  STORE=...        demo: keep the store at this address'
+	@echo '  STORE=neo4j      demo: on a Neo4j, the one that LINEAGE_STORE names or one of its own'
 	@echo '  PYTEST_ARGS=...  test: more arguments for pytest, e.g. PYTEST_ARGS="-k ledger"'
 
 .PHONY: demo

@@ -17,6 +17,8 @@ from typing import Any
 
 from typing_extensions import override
 
+from demo.stores import FOLDER, Embedded
+
 ROOT = Path(__file__).parents[1]
 _MARK = "made-by-demo"
 
@@ -27,19 +29,22 @@ class Stage(AbstractContextManager["Stage"]):
 
     work: Path
     home: Path
+    store: Embedded
     environment: dict[str, str] = field(default_factory=dict)
     service: subprocess.Popen[str] | None = None
     url: str = ""
 
     @classmethod
-    def set(cls) -> Stage:
+    def set(cls, store: Embedded) -> Stage:
         """Clear away what an earlier demo made, and nothing that came to it since."""
         base = Path.cwd()
         work = base / "demo-run"
         home = base / ".lineage"
         if home.exists() and not (home / _MARK).exists():
             home = base / ".lineage-demo"
-        used_since = (home / _MARK).exists() and _size(home) != (home / _MARK).read_text()
+        end, _, where = _read(home / _MARK).partition(" ")
+        used_since = (home / _MARK).exists() and _end(where, home) != end
+        store.claim(as_left=where == store.name and not used_since)
         for old in (work, home):
             if used_since and old.exists():
                 kept = next(p for n in range(1, 999) if not (p := Path(f"{old}.kept-{n}")).exists())
@@ -57,19 +62,25 @@ class Stage(AbstractContextManager["Stage"]):
         binaries = str(Path(sys.executable).parent)
         environment["PATH"] = f"{binaries}{os.pathsep}{environment.get('PATH', '')}"
         environment["LINEAGE_HOME"] = str(home)
-        stage = cls(work, home, environment)
+        stage = cls(work, home, store, environment)
         if home.name != ".lineage":
             stage.say(f"There is a store at .lineage already: the demo keeps to {home.name}.")
         return stage
 
+    def open(self) -> None:
+        """Make the store ready."""
+        self.environment |= self.store.open(self.home)
+
     @override
     def __exit__(self, *_: object) -> None:
-        """Stop the service, whatever happened, and mark what the demo left."""
+        """Stop what was started, whatever happened, and mark what the demo left."""
         if self.service is not None:
             self.service.terminate()
             self.service.wait(30)
             self.service = None
-        (self.home / _MARK).write_text(_size(self.home))
+        self.store.close()
+        where = self.store.name
+        (self.home / _MARK).write_text(f"{_end(where, self.home)} {where}")
 
     @property
     def all_seen(self) -> bool:
@@ -168,11 +179,21 @@ class Stage(AbstractContextManager["Stage"]):
         return value["data"]
 
 
-def _size(home: Path) -> str:
-    """The end of the store's ledger: tells whether somebody recorded something since."""
+def _read(mark: Path) -> str:
+    return mark.read_text() if mark.exists() else ""
+
+
+def _end(where: str, home: Path) -> str:
+    """What is another once somebody has recorded something more: the end of the ledger.
+
+    A server that a demo left is stopped: whoever starts it again leaves lines in its log.
+    """
+    if where == FOLDER:
+        log = home / FOLDER / "server.log"
+        return str(log.stat().st_size) if log.exists() else ""
     done = subprocess.run(
         [sys.executable, "-m", "lineage", "ledger", "head", "--json"],
-        env={**os.environ, "LINEAGE_HOME": str(home), "LINEAGE_STORE": ""},
+        env={**os.environ, "LINEAGE_HOME": str(home), "LINEAGE_STORE": where},
         text=True,
         capture_output=True,
         check=False,

@@ -48,8 +48,8 @@ def surroundings(ws: Workspace, tell: Callable[[str], None] = lambda _: None) ->
 
 def _ours(settings: Settings) -> tuple[str, ...]:
     store = os.path.realpath(settings.store_path)
-    paths = (settings.key_path, settings.blobs, settings.spool, settings.dead_letters,
-             settings.cache)  # fmt: skip
+    paths = (settings.key_path, settings.blobs, settings.spool, settings.accepted,
+             settings.dead_letters, settings.cache)  # fmt: skip
     return (store, f"{store}-wal", f"{store}-shm", *map(os.path.realpath, paths))
 
 

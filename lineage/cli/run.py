@@ -5,6 +5,7 @@ The job waits for what is imported here: nothing heavy. Nothing of ours may keep
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from typing import TYPE_CHECKING
@@ -153,8 +154,9 @@ def _prepare_the_end(settings: Settings, *, deliver: bool) -> None:
     if deliver and settings.url:
         import lineage.capture.service
     elif deliver:
-        import lineage.store.sqlite
         import lineage.wiring  # noqa: F401
+
+        importlib.import_module(f"lineage.store.{settings.store_kind}")
     for log in (settings.home / "runs").glob("*/log"):
         if time.time() - log.stat().st_mtime > _ABANDONED:
             discard(log.parent)
