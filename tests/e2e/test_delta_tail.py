@@ -26,10 +26,8 @@ from lineage.errors import LogGapError, SourceUnavailableError
 from lineage.model.changes import ArtifactInvalidated, GapRecorded, TableCommitted
 from lineage.model.envelope import Actor
 from lineage.model.ids import artifact_id, delta_token, with_version
-from lineage.record.interpret import interpret
 from lineage.record.recorder import Recorder
 from lineage.store.contract import Direction, History, View
-from lineage.store.memory import MemoryStore
 from tests.delta_tables import (
     OPERATIONS,
     SAMPLES,
@@ -40,6 +38,7 @@ from tests.delta_tables import (
     sample,
     version_of,
 )
+from tests.stores import new_store
 
 ACTOR = Actor("person:x")
 
@@ -181,35 +180,35 @@ def test_a_version_is_walked_to_the_commits_its_files_come_from(tmp_path: Path, 
         OPERATIONS[name](table, random.Random(seed))
     tail = tail_of(table)
     captured = drain(tail)
-    store = MemoryStore(interpret)
-    Recorder(store, key=b"k").record_changes(
-        [c.change for c in captured], source=tail.source, actor=ACTOR,
-        event_ids=[c.event_id for c in captured],
-    )  # fmt: skip
     changes = commits(captured)
     assert len({change.table_id for change in changes}) > 1
     ids = [
         with_version(artifact_id("file", str(table)), delta_token(c.version, c.table_id))
         for c in changes
     ]
-    view = View(store.head().seq)
-    for number in range(len(changes)):
-        walk = store.walk([ids[number]], Direction.UPSTREAM, view, history=History.CONTRIBUTING)
-        reached = {ids.index(node) for node, _ in walk.nodes}
-        assert reached == contributing(changes, number), changes[number].operation
+    with new_store(tmp_path / "store") as store:
+        Recorder(store, key=b"k").record_changes(
+            [c.change for c in captured], source=tail.source, actor=ACTOR,
+            event_ids=[c.event_id for c in captured],
+        )  # fmt: skip
+        view = View(store.head().seq)
+        for number in range(len(changes)):
+            walk = store.walk([ids[number]], Direction.UPSTREAM, view, history=History.CONTRIBUTING)
+            reached = {ids.index(node) for node, _ in walk.nodes}
+            assert reached == contributing(changes, number), changes[number].operation
 
 
 def test_marking_rows_as_deleted_keeps_both_commits(tmp_path: Path) -> None:
     table = sample("table-with-dv-small", tmp_path)
     tail = tail_of(table)
     changes = commits(drain(tail))
-    store = MemoryStore(interpret)
-    Recorder(store, key=b"k").record_changes(changes, source=tail.source, actor=ACTOR)
     ids = [
         with_version(artifact_id("file", str(table)), delta_token(c.version, c.table_id))
         for c in changes
     ]
-    walk = store.walk([ids[1]], Direction.UPSTREAM, View(store.head().seq))
+    with new_store(tmp_path / "store") as store:
+        Recorder(store, key=b"k").record_changes(changes, source=tail.source, actor=ACTOR)
+        walk = store.walk([ids[1]], Direction.UPSTREAM, View(store.head().seq))
     assert [node for node, _ in walk.nodes] == [ids[1], ids[0]]
 
 

@@ -41,8 +41,8 @@ def topic(kafka_broker: KafkaBroker) -> str:
     return kafka_broker.make_topic(name(), 1)
 
 
-def letters(home: Path) -> list[Any]:
-    return list(DeadLetters(load_settings(environment(home)).dead_letters).list())
+def letters(home: Path, **more: str) -> list[Any]:
+    return list(DeadLetters(load_settings(environment(home, more)).dead_letters).list())
 
 
 def test_events_of_openlineages_own_transport_are_recorded(
@@ -207,7 +207,7 @@ def test_an_event_is_the_same_by_http_and_by_kafka(
             )
             assert (said["recorded"], said["duplicates"], said["refused"]) == (new, known, 1)
         # Only here is it known where the letter was found.
-        assert [letter.origin["offset"] for letter in letters(here)] == [2]
+        assert [letter.origin["offset"] for letter in letters(here, LINEAGE_URL=serving.url)] == [2]
         assert not (here / "store.db").exists()
     assert recorded(tmp_path / "service") == {"both": 1, "kafka only": 1}
 
@@ -222,13 +222,13 @@ def test_what_the_service_refuses_is_kept_here_and_the_rest_is_recorded(
     # Sent together, the others were recorded at once; sent one by one, they were there.
     assert (said["recorded"] + said["duplicates"], said["refused"]) == (2, 1)
     assert recorded(tmp_path / "service") == {"a": 1, "b": 1}
-    (letter,) = letters(tmp_path / "here")
+    (letter,) = letters(tmp_path / "here", LINEAGE_URL=serving.url)
     assert (letter.code, letter.origin["offset"]) == ("too-large", 1)
     with Serving(tmp_path / "service") as serving:
         again = lineage(tmp_path / "here", "dlq", "replay", "--all", LINEAGE_URL=serving.url)
         assert again.returncode == 0, again.stderr
     assert recorded(tmp_path / "service")["large"] == 1
-    assert letters(tmp_path / "here") == []
+    assert letters(tmp_path / "here", LINEAGE_URL=serving.url) == []
 
 
 def test_what_was_deleted_before_it_was_read_is_a_gap(

@@ -172,6 +172,7 @@ def test_the_command_names_what_is_wrong_and_no_password(neo4j_at: Neo4jAt, tmp_
     assert "hunter2" not in done.stderr
 
 
+@pytest.mark.sqlite
 def test_a_file_is_always_up_to_date(tmp_path: Path) -> None:
     done = lineage(tmp_path, "migrate", "--dry-run")
     assert "whenever it is opened" in done.stdout
