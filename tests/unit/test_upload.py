@@ -34,7 +34,15 @@ class Elsewhere(Service):
         self.largest = largest
 
     @override
-    def ask(self, method: str, path: str, data: bytes | None = None, kind: str = "") -> Answer:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        data: bytes | None = None,
+        kind: str = "",
+        *,
+        most: int = 1 << 20,
+    ) -> Answer:
         digest = path.rpartition("/")[2]
         self.asked.append((method, digest[:6]))
         if len(self.asked) > self.fails_at:
