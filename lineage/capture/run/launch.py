@@ -9,14 +9,14 @@ they are passed on as they come).
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NoReturn
+
+from lineage.capture.run.spawn import Inherited, spawn
 
 __all__ = ["Ended", "Job", "die_like"]
 
@@ -30,11 +30,6 @@ _WAKE = signal.SIGVTALRM
 _WATCHED = _PASSED_ON | _STOPS | {signal.SIGCHLD, _WAKE}
 _SI_KERNEL = 0x80
 _FROM_TERMINAL = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH, signal.SIGTSTP})
-_IGNORED_BY_PYTHON = [
-    number
-    for name in ("SIGPIPE", "SIGXFZ", "SIGXFSZ")
-    if (number := getattr(signal, name, None)) is not None
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +64,7 @@ class Job:
         # Where a parent has it ignored, the kernel would not keep the job's exit code for us.
         children = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         try:
-            pid = _spawn(command, environ, _Inherited(before, children is signal.SIG_IGN))
+            pid = spawn(command, environ, Inherited(before, children is signal.SIG_IGN))
         except OSError:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
             raise
@@ -234,73 +229,6 @@ def _next_signal() -> tuple[int, bool]:
 def _forget_pending() -> None:
     while pending := signal.sigpending() & _WATCHED:
         signal.sigwait(pending)
-
-
-@dataclass(frozen=True, slots=True)
-class _Inherited:
-    """What the job inherits although we had to change it for ourselves."""
-
-    mask: frozenset[signal.Signals | int]
-    children_ignored: bool
-
-    def restore(self) -> None:
-        for number in _IGNORED_BY_PYTHON:
-            signal.signal(number, signal.SIG_DFL)
-        if self.children_ignored:
-            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # one that waits is the job's by now
-        signal.pthread_sigmask(signal.SIG_SETMASK, self.mask)
-
-
-def _spawn(command: list[str], environ: Mapping[str, str], inherited: _Inherited) -> int:
-    """Like ``execvp``: along the PATH, and a text without ``#!`` goes to the shell.
-
-    By fork, while we have one thread: the ``posix_spawn`` of glibc leaves signals of its own (32,
-    33) ignored in the child, and so in all that it starts.
-    """
-    read, write = os.pipe()  # an exec that succeeds closes it
-    try:
-        pid = os.fork()
-        if pid == 0:
-            _become(command, environ, inherited, write)
-    finally:
-        os.close(write)
-    with open(read, "rb") as told:
-        refused = told.read()
-    if refused:
-        os.waitpid(pid, 0)
-        raise OSError(int(refused), os.strerror(int(refused)))
-    return pid
-
-
-def _become(
-    command: list[str], environ: Mapping[str, str], inherited: _Inherited, tell: int
-) -> NoReturn:
-    """In the child: be the command, or tell the parent why not."""
-    fault = errno.ENOEXEC
-    try:
-        inherited.restore()
-        _execute(command, environ)
-    except OSError as refused:
-        fault = refused.errno or fault
-    finally:
-        os.write(tell, b"%d" % fault)
-        os._exit(127)
-
-
-def _execute(command: list[str], environ: Mapping[str, str]) -> NoReturn:
-    if not command[0]:
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-    try:
-        os.execvpe(command[0], command, environ)  # noqa: S606  # the user's command
-    except OSError as fault:
-        if fault.errno != errno.ENOEXEC:
-            raise
-    import shutil
-
-    script = shutil.which(command[0]) or command[0]
-    os.execve("/bin/sh", ["/bin/sh", script, *command[1:]], environ)  # noqa: S606
 
 
 def die_like(ended: Ended) -> None:
