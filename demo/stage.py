@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shlex
@@ -44,12 +45,15 @@ class Stage(AbstractContextManager["Stage"]):
             home = base / ".lineage-demo"
         end, _, where = _read(home / _MARK).partition(" ")
         used_since = (home / _MARK).exists() and _end(where, home) != end
+        left = _read(work / _MARK)
+        used_since = used_since or bool(left and left != _files(work))
         store.claim(as_left=where == store.name and not used_since)
         for old in (work, home):
             if used_since and old.exists():
                 kept = next(p for n in range(1, 999) if not (p := Path(f"{old}.kept-{n}")).exists())
                 old.rename(kept)
                 print(f"   {old.name} was used since the last demo: it is kept as {kept.name}.")
+                print("   Name both as they were before you ask that record: it names files there.")
             elif (old / _MARK).exists():
                 shutil.rmtree(old)
             old.mkdir(exist_ok=True)
@@ -81,6 +85,7 @@ class Stage(AbstractContextManager["Stage"]):
         self.store.close()
         where = self.store.name
         (self.home / _MARK).write_text(f"{_end(where, self.home)} {where}")
+        (self.work / _MARK).write_text(_files(self.work))
 
     @property
     def all_seen(self) -> bool:
@@ -181,6 +186,16 @@ class Stage(AbstractContextManager["Stage"]):
 
 def _read(mark: Path) -> str:
     return mark.read_text() if mark.exists() else ""
+
+
+def _files(work: Path) -> str:
+    """What is another once somebody has changed, added or removed a file of the project."""
+    told = [
+        (str(path.relative_to(work)), path.stat().st_size, path.stat().st_mtime_ns)
+        for path in sorted(work.rglob("*"))
+        if path.is_file() and path.name != _MARK and not {".git", "__pycache__"} & {*path.parts}
+    ]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def _end(where: str, home: Path) -> str:
