@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,6 +160,14 @@ class _ByRebuilding:
             rebuild(self.store, target)
 
 
+def _keep_out_of_git(home: Path) -> None:
+    """The default home stands in a project: its key and its record are not the project's."""
+    ignore = home / ".gitignore"
+    if home.name == ".lineage" and home.is_dir() and not ignore.exists():
+        with suppress(OSError):
+            ignore.write_text("*\n")
+
+
 @contextmanager
 def open_workspace(
     settings: Settings, *, read_only: bool = False, patient: bool = False
@@ -170,6 +178,7 @@ def open_workspace(
     """
     if not read_only:
         settings.store_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _keep_out_of_git(settings.home)
     store, verify = _open(settings, read_only=read_only, patient=patient)
     try:
         recorder = Recorder(store, key=store_key(settings))

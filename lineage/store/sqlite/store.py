@@ -65,7 +65,7 @@ class SqliteStore(ReadingStore):
         if not self.path.exists():
             raise StoreError(
                 f"there is no store at {self.path}",
-                hint="the first thing that records something makes it",
+                hint="the first thing that records something makes it: `lineage run -- COMMAND`",
                 path=str(self.path),
             )
         with self._readers.snapshot() as connection:
