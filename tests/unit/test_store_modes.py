@@ -27,7 +27,7 @@ def test_the_default_home_keeps_itself_out_of_the_projects_git(tmp_path: Path) -
     subprocess.run(["git", "init", "-q", project], check=True)
     with open_workspace(load_settings({"LINEAGE_HOME": str(project / ".lineage")})) as workspace:
         workspace.blobs.put(b"x")
-    status = ["git", "-C", project, "status", "--porcelain", "--untracked-files=all"]
+    status = ["git", "-C", str(project), "status", "--porcelain", "--untracked-files=all"]
     assert subprocess.run(status, check=True, capture_output=True).stdout == b""
 
 
