@@ -8,14 +8,25 @@ reason, so that it does not stand in the way of the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from lineage.capture.spool import Item, Spool
 from lineage.errors import InputError, LineageError
 
-__all__ = ["Bring", "Brought", "Delivered", "Sink", "deliver"]
+__all__ = ["Bring", "Brought", "Delivered", "Sink", "deliver", "in_parts"]
+
+_TOGETHER = 2 << 20
+"""Bytes of bodies that are sent together: a service takes no larger request than it likes."""
+
+
+class _HasBody(Protocol):
+    @property
+    def body(self) -> bytes: ...
+
+
+Bodied = TypeVar("Bodied", bound=_HasBody)
 
 Sink = Callable[[Sequence[Item]], None]
 """Records items, all or none. Raises ``InputError`` for what no retry can mend."""
@@ -99,3 +110,17 @@ def _send(spool: Spool, sink: Sink, items: Sequence[Item]) -> int:
             return 1
         return sum(_send(spool, sink, [item]) for item in items)
     return 0
+
+
+def in_parts(items: Iterable[Bodied]) -> Iterator[list[Bodied]]:
+    """Items in order, as many together as a service takes in one request."""
+    part: list[Bodied] = []
+    size = 0
+    for item in items:
+        if part and size + len(item.body) > _TOGETHER:
+            yield part
+            part, size = [], 0
+        part.append(item)
+        size += len(item.body)
+    if part:
+        yield part

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+from lineage.capture.deliver import in_parts
 from lineage.capture.service import Answer, Service
 from lineage.errors import DeliveryError, RefusedError
 from lineage.model.envelope import Actor
@@ -17,8 +18,6 @@ __all__ = ["RemoteRecorder"]
 
 _TAKEN = frozenset({200, 201, 202})
 _REFUSED = frozenset({207, 400, 413, 422})
-_BYTES = 2 << 20
-"""Bytes of bodies that are sent together: a service takes no larger request than it likes."""
 _ANSWER = 4 << 20
 _LATER = "what was read stays where it is; it is tried again"
 
@@ -36,7 +35,7 @@ class RemoteRecorder:
         """
         receipts: list[Receipt] = []
         for foreign, group in groupby(incoming, lambda item: item.kind.startswith("openlineage.")):
-            for part in _parts(list(group)):
+            for part in in_parts(list(group)):
                 receipts += self._send(part, foreign=foreign)
         return receipts
 
@@ -61,19 +60,6 @@ class RemoteRecorder:
             Receipt(result.get("seq") or 0, result.get("status") != "duplicate")
             for result in _results(answer)
         ]
-
-
-def _parts(items: Sequence[Incoming]) -> Iterator[list[Incoming]]:
-    part: list[Incoming] = []
-    size = 0
-    for item in items:
-        if part and size + len(item.body) > _BYTES:
-            yield part
-            part, size = [], 0
-        part.append(item)
-        size += len(item.body)
-    if part:
-        yield part
 
 
 def _changes(items: Sequence[Incoming]) -> bytes:

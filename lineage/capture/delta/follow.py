@@ -7,10 +7,10 @@ event ids make that no change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from lineage.capture.deliver import Sink
+from lineage.capture.deliver import Sink, in_parts
 from lineage.capture.delta.position import Position
 from lineage.capture.delta.tail import Captured, DeltaTail
 from lineage.capture.spool import Item
@@ -24,9 +24,6 @@ from lineage.model.changes import (
 )
 
 __all__ = ["Follower", "Step"]
-
-_SEND_BYTES = 2 << 20
-"""Bytes of bodies that are sent together: a service takes no larger request than it likes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +66,7 @@ class Follower:
         """
         self._kept = self._kept or self._tail.poll(limit)
         refused = 0
-        for part in _parts([self._item(captured) for captured in self._kept]):
+        for part in in_parts([self._item(captured) for captured in self._kept]):
             refused += self._send(part)
         delivered, self._kept = self._kept, []
         if delivered:
@@ -101,16 +98,3 @@ class Follower:
                 return 1
             return sum(self._send([item]) for item in items)
         return 0
-
-
-def _parts(items: Sequence[Item]) -> Iterator[list[Item]]:
-    part: list[Item] = []
-    size = 0
-    for item in items:
-        if part and size + len(item.body) > _SEND_BYTES:
-            yield part
-            part, size = [], 0
-        part.append(item)
-        size += len(item.body)
-    if part:
-        yield part
