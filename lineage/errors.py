@@ -37,6 +37,9 @@
           SpoolFullError*    no space there, or as much as it may take
         DeliveryError*       the service that changes go to is away or refuses us
         TornCommitError      a commit of a table's log is cut off or empty
+      ProofError             what was handed over as evidence does not hold
+        BadNoteError         no signed note, checkpoint or key
+        BadSignatureError    a signature does not hold, or none is by a known key
       OwnershipError         an ownership change that is not allowed
       ReproduceError         a run cannot be re-run
         VersionLostError     files of a pinned version are gone; names them
@@ -343,6 +346,26 @@ class TornCommitError(CaptureError):
     """A commit of a table's log is empty, cut off or not what its format says."""
 
     code = "torn-commit"
+
+
+class ProofError(LineageError):
+    """A checkpoint or a proof that was handed over does not hold."""
+
+    code = "bad-proof"
+    http_status = 422
+
+
+class BadNoteError(ProofError):
+    """What was given is no signed note, no checkpoint, or no key of one."""
+
+    code = "bad-note"
+    exit_status = 65
+
+
+class BadSignatureError(ProofError):
+    """A signature of a known key does not hold, or there is none by a known key."""
+
+    code = "bad-signature"
 
 
 class OwnershipError(LineageError):
