@@ -12,14 +12,15 @@ import neo4j
 from lineage.model.claims import Claims, EntryRef
 from lineage.model.envelope import SALT_BYTES, Envelope, commitment_of
 from lineage.model.ids import artifact_of
-from lineage.model.merkle import Frontier
-from lineage.store.contract import Interpreter, NewEntry, Receipt
+from lineage.model.merkle import Frontier, Tile
+from lineage.store.contract import Guard, Head, Interpreter, NewEntry, Receipt
 from lineage.store.neo4j.applying import Applying, families_of
 from lineage.store.neo4j.bodies import pack_body, ref_of
 from lineage.store.neo4j.documents import pack
 from lineage.store.neo4j.following import follow
 from lineage.store.neo4j.ledger import entries_between
 from lineage.store.neo4j.reaching import Reaching
+from lineage.store.neo4j.seals import keep_tiles
 from lineage.store.neo4j.working import WorkingSet
 from lineage.store.redaction import claims_of_stub
 
@@ -63,7 +64,9 @@ class Writer:
         self._interpret = interpret
         self._clock = clock
         self._working = WorkingSet()
+        self._tiles: list[Tile] = []
         self._seq = -1
+        self.check: Guard = lambda _: None
 
     def clear(self) -> None:
         """The transaction failed: forget what it had numbered."""
@@ -73,10 +76,11 @@ class Writer:
     def append(self, tx: neo4j.Transaction, entries: Sequence[Salted]) -> list[Receipt]:
         """Append entries in order, or say where they are already."""
         ((seq, at, frontier, edges, states, nodes, back),) = _values(tx.run(_LOCK))
+        self._frontier, self._tiles = Frontier.of_bytes(bytes(frontier or b"")), []
+        self.check(Head(seq, at, self._frontier))
         self._catch_up(tx, seq, back=back)
         self._working.begin(tx)
         self._tx, self._seq, self._recorded_at = tx, seq, at
-        self._frontier = Frontier.of_bytes(bytes(frontier or b""))
         self._applying = Applying(tx, self._working, edges, states, nodes)
         self._reaching = Reaching(tx, self._interpret, self._working, self._applying, back=back)
         receipts: list[Receipt] = []
@@ -101,6 +105,7 @@ class Writer:
             frontier=self._frontier.to_bytes(), edges=applying.edges, states=applying.states,
             nodes=applying.nodes, reached_back=self._reaching.back,
         )  # fmt: skip
+        keep_tiles(self._tx, self._tiles)
 
     def _append_some(self, entries: Sequence[Salted]) -> list[Receipt]:
         refs = list({salted.ref for salted in entries})
@@ -154,7 +159,7 @@ class Writer:
             *pack_body(body), salted.commitment, leaf,
         ])  # fmt: skip
         self._seq, self._recorded_at = seq, recorded_at
-        self._frontier.push(leaf)
+        self._tiles += self._frontier.push(leaf)
         self._apply(EntryRef(entry.source, entry.event_id), salted.ref, seq, claims)
         return seq
 
