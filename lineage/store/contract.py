@@ -267,6 +267,14 @@ class Store(Protocol):
         """
         ...
 
+    def adopt(self, checkpoints: Sequence[StoredCheckpoint]) -> None:
+        """Keep checkpoints that another store of the same ledger made, all or none.
+
+        Of a size that is sealed here the own one stays. Raises ``IndexError`` for one of more
+        entries than there are: whoever restores a ledger appends its entries first.
+        """
+        ...
+
     def checkpoints(self, after: int = 0, limit: int | None = None) -> Iterator[StoredCheckpoint]:
         """Checkpoints of more than ``after`` entries, by size."""
         ...

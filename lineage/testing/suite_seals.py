@@ -11,7 +11,7 @@ from lineage.errors import RefusedError
 from lineage.model.claims import Claims
 from lineage.model.merkle import TILE, Frontier, root_of
 from lineage.model.tiles import Tiles, tiles_of
-from lineage.store.contract import Head, NewEntry, Store
+from lineage.store.contract import Head, NewEntry, Store, StoredCheckpoint
 from lineage.testing.plain import ACTOR, again
 
 __all__ = ["SealRules"]
@@ -93,6 +93,23 @@ class SealRules:
         with closing(make_store()) as rebuilt:
             rebuilt.append(entries)
             assert rebuilt.digest() == before[0]
+
+    def test_checkpoints_of_another_store_are_adopted(
+        self, make_store: Callable[[], Store]
+    ) -> None:
+        """As they are, after their entries, all or none; what is sealed here stays."""
+        made = [StoredCheckpoint(size, 7, b"from elsewhere %d" % size) for size in (1, 2, 3)]
+        with closing(make_store()) as store:
+            _append(store, 0, 2)
+            own = store.seal(_note)
+            with pytest.raises(IndexError):
+                store.adopt(made)
+            assert list(store.checkpoints()) == [own]
+            _append(store, 2, 3)
+            store.adopt(made)
+            assert list(store.checkpoints()) == [made[0], own, made[2]]
+            store.adopt([])
+            assert store.seal(_never) == made[2]
 
     def test_a_guard_refuses_appends_and_seals(self, store: Store) -> None:
         """It judges the head under the lock; nothing is written, and reading goes on."""

@@ -40,6 +40,7 @@ from lineage.store.memory.graph import Graph, StateKey
 from lineage.store.memory.walk import walk
 from lineage.store.redaction import check_stub, claims_of_stub
 from lineage.store.search import rank_of
+from lineage.store.sizes import require_sizes
 
 
 def _now() -> int:
@@ -172,6 +173,11 @@ class MemoryStore(Store):
             note, sealed_at = sign(head), max(self._clock(), head.recorded_at)
             self._checkpoints[head.seq] = StoredCheckpoint(head.seq, sealed_at, note)
         return self._checkpoints[head.seq]
+
+    @override
+    def adopt(self, checkpoints: Sequence[StoredCheckpoint]) -> None:
+        require_sizes(checkpoints, len(self._entries))
+        self._checkpoints = {c.size: c for c in checkpoints} | self._checkpoints
 
     @override
     def checkpoints(self, after: int = 0, limit: int | None = None) -> Iterator[StoredCheckpoint]:

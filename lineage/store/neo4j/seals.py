@@ -11,9 +11,11 @@ from lineage.model.merkle import Frontier, Tile
 from lineage.model.tiles import tiles_of
 from lineage.store.contract import Guard, Head, StoredCheckpoint
 from lineage.store.neo4j.reading import Reading
+from lineage.store.sizes import require_sizes
 
 __all__ = [
-    "checkpoints_after", "fill_tiles", "keep_tiles", "last_checkpoint", "leaves", "seal", "tiles",
+    "adopt", "checkpoints_after", "fill_tiles", "keep_tiles", "last_checkpoint", "leaves", "seal",
+    "tiles",
 ]  # fmt: skip
 
 _LOCK = """MATCH (h:Head {id: 'main'}) SET h.lock = true
@@ -22,7 +24,8 @@ _CHECKPOINT = "RETURN c.size, c.sealed_at, c.note"
 _OF_SIZE = f"MATCH (c:Checkpoint {{size: $size}}) {_CHECKPOINT}"
 _AFTER = f"MATCH (c:Checkpoint) WHERE c.size > $after {_CHECKPOINT} ORDER BY c.size LIMIT $limit"
 _LAST = f"MATCH (c:Checkpoint) WHERE c.size >= 0 {_CHECKPOINT} ORDER BY c.size DESC LIMIT 1"
-_KEEP = "CREATE (:Checkpoint {size: $size, sealed_at: $sealed_at, note: $note})"
+_KEEP = """UNWIND $rows AS c MERGE (kept:Checkpoint {size: c[0]})
+ON CREATE SET kept.sealed_at = c[1], kept.note = c[2]"""
 _LEAVES = """MATCH (e:Entry) WHERE e.seq > $start AND e.seq <= $end
 RETURN e.leaf ORDER BY e.seq"""
 _TILES = """MATCH (t:Tile) WHERE t.level = $level AND t.number >= $start AND t.number < $end
@@ -43,8 +46,19 @@ def seal(
     for record in tx.run(_OF_SIZE, size=seq):
         return _checkpoint(record.values()), False
     sealed = StoredCheckpoint(seq, max(clock(), at), sign(head))
-    tx.run(_KEEP, size=sealed.size, sealed_at=sealed.sealed_at, note=sealed.note).consume()
+    _keep(tx, [sealed])
     return sealed, True
+
+
+def adopt(tx: neo4j.Transaction, checkpoints: Sequence[StoredCheckpoint]) -> None:
+    """Keep checkpoints from elsewhere; one of a size that is sealed stays."""
+    seq, _, _ = _one(tx.run(_LOCK))
+    require_sizes(checkpoints, seq)
+    _keep(tx, checkpoints)
+
+
+def _keep(tx: neo4j.Transaction, some: Iterable[StoredCheckpoint]) -> None:
+    tx.run(_KEEP, rows=[[one.size, one.sealed_at, one.note] for one in some]).consume()
 
 
 def checkpoints_after(reading: Reading, after: int, limit: int) -> list[StoredCheckpoint]:

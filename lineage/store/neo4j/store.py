@@ -138,6 +138,16 @@ class Neo4jStore(ReadingStore):
             return sealed
 
     @override
+    def adopt(self, checkpoints: Sequence[StoredCheckpoint]) -> None:
+        self._require_writable()
+        retrying(lambda: self._adopt(checkpoints))
+
+    def _adopt(self, checkpoints: Sequence[StoredCheckpoint]) -> None:
+        with self._database.session() as session, session.begin_transaction() as tx:
+            seals.adopt(tx, checkpoints)
+            tx.commit()
+
+    @override
     def checkpoints(self, after: int = 0, limit: int | None = None) -> Iterator[StoredCheckpoint]:
         for wanted in batches(limit, _BATCH):
             with self._reading() as reading:

@@ -12,7 +12,7 @@ from lineage.store.contract import StoredCheckpoint
 from lineage.store.sqlite.connection import query, rows_of
 
 __all__ = [
-    "checkpoint_of", "checkpoints_after", "fill_tiles", "keep_checkpoint", "keep_tiles",
+    "checkpoint_of", "checkpoints_after", "fill_tiles", "keep_checkpoints", "keep_tiles",
     "last_checkpoint", "leaves", "tiles",
 ]  # fmt: skip
 
@@ -27,10 +27,12 @@ def checkpoint_of(connection: apsw.Connection, size: int) -> StoredCheckpoint | 
     return StoredCheckpoint(*rows[0]) if rows else None
 
 
-def keep_checkpoint(connection: apsw.Connection, checkpoint: StoredCheckpoint) -> None:
-    """Write one; its size is new."""
-    bound = (checkpoint.size, checkpoint.sealed_at, checkpoint.note)
-    connection.execute("INSERT INTO checkpoint VALUES(?,?,?)", bound)
+def keep_checkpoints(connection: apsw.Connection, some: Iterable[StoredCheckpoint]) -> None:
+    """Write checkpoints; one of a size that is sealed stays."""
+    connection.executemany(
+        "INSERT OR IGNORE INTO checkpoint VALUES(?,?,?)",
+        [(one.size, one.sealed_at, one.note) for one in some],
+    )
 
 
 def checkpoints_after(

@@ -23,6 +23,7 @@ from lineage.store.contract import (
     View,
 )
 from lineage.store.readings import ReadingStore, batches
+from lineage.store.sizes import require_sizes
 from lineage.store.sqlite import digest as digests
 from lineage.store.sqlite import ledger, reads, schema, seals
 from lineage.store.sqlite.connection import BUSY_MS, Readers, connect, rows_of, translated
@@ -40,6 +41,20 @@ _CHECKPOINT_WAIT_MS = 500
 
 def _now() -> int:
     return time.time_ns() // 1000
+
+
+@contextmanager
+def _transaction(connection: apsw.Connection) -> Iterator[None]:
+    """A transaction that holds the head's lock from its beginning."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk rolls back by itself.
+        if not connection.get_autocommit():
+            connection.execute("ROLLBACK")
+        raise
 
 
 class SqliteStore(ReadingStore):
@@ -201,21 +216,25 @@ class SqliteStore(ReadingStore):
     @override
     def seal(self, sign: Callable[[Head], bytes]) -> StoredCheckpoint:
         with self._writable() as connection, translated(self.path, connection):
-            connection.execute("BEGIN IMMEDIATE")
-            try:
+            with _transaction(connection):
                 head = ledger.head(connection)
                 self._check(head)
                 sealed = seals.checkpoint_of(connection, head.seq)
                 if sealed is None:
                     sealed_at = max(self._clock(), head.recorded_at)
                     sealed = StoredCheckpoint(head.seq, sealed_at, sign(head))
-                    seals.keep_checkpoint(connection, sealed)
-                connection.execute("COMMIT")
-            except BaseException:
-                if not connection.get_autocommit():
-                    connection.execute("ROLLBACK")
-                raise
+                    seals.keep_checkpoints(connection, [sealed])
             return sealed
+
+    @override
+    def adopt(self, checkpoints: Sequence[StoredCheckpoint]) -> None:
+        with (
+            self._writable() as connection,
+            translated(self.path, connection),
+            _transaction(connection),
+        ):
+            require_sizes(checkpoints, ledger.head(connection).seq)
+            seals.keep_checkpoints(connection, checkpoints)
 
     @override
     def checkpoints(self, after: int = 0, limit: int | None = None) -> Iterator[StoredCheckpoint]:
