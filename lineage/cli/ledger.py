@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from lineage.cli.context import emit, json_option, workspace
+from lineage.cli.export import export
 from lineage.cli.progress import progress
 from lineage.errors import ConfigError, TamperedError, UnknownNameError
 from lineage.model.canonical import iso
@@ -22,6 +23,9 @@ from lineage.wiring import Workspace, copyable, scratch_store
 @click.group()
 def ledger() -> None:
     """The record itself: its head, its entries, whether it was altered."""
+
+
+ledger.add_command(export)
 
 
 @ledger.command()

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 from lineage.model.canonical import FOREVER
 from lineage.model.claims import Claims, EdgeType, Method, StateType
-from lineage.model.envelope import Actor
+from lineage.model.envelope import Actor, Envelope
 from lineage.model.ids import ARTIFACT, RUN, class_of, token_of
 from lineage.model.merkle import Frontier
 
@@ -75,6 +75,14 @@ class StoredEntry:
     body: bytes
     commitment: bytes
     leaf: bytes
+
+    @property
+    def envelope(self) -> Envelope:
+        """What the leaf must be the hash of."""
+        return Envelope(
+            self.seq, self.recorded_at, self.kind, self.v, self.source, self.event_id,
+            self.actor, self.commitment,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
