@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from lineage.model.changes import parse_change
 from lineage.model.checkpoint import Checkpoint
-from lineage.model.envelope import Actor
+from lineage.model.envelope import Actor, commitment_of
 from lineage.model.merkle import consistency_proof, inclusion_proof
 from lineage.model.notes import COSIGNATURE, SigningKey, add_signature, sign_note
 from lineage.model.proofs import Included, Shown, consistency_bundle, proof_bundle, to_line
 from lineage.record.export import export_lines
 from lineage.record.interpret import interpret
 from lineage.record.recorder import Recorder
-from lineage.store.contract import Head
+from lineage.store.contract import Head, NewEntry, Receipt, Store
 from lineage.store.memory import MemoryStore
 
-__all__ = ["LOG", "ORIGIN", "WITNESS", "Handed", "ledger"]
+__all__ = ["LOG", "ORIGIN", "WITNESS", "Handed", "fill", "ledger", "note_of", "put"]
 
 ORIGIN = "log.example/l"
 LOG = SigningKey(ORIGIN, bytes(range(32)))
@@ -65,26 +68,53 @@ class Handed:
         return b"".join(export_lines(self.store))
 
 
-def ledger(entries: int = 11, sealed: tuple[int, ...] = (4, 9, 12)) -> Handed:
-    """Entry ``entries + 1`` redacts entry 3."""
-    handed = Handed(MemoryStore(interpret))
-    recorder = Recorder(handed.store, key=b"k")
+class _AlwaysAlike(MemoryStore):
+    """One that records at one time with one salt: to be published."""
+
+    def __init__(self) -> None:
+        super().__init__(interpret, clock=lambda: 1_795_248_000_000_000)
+
+    @override
+    def append(self, entries: Sequence[NewEntry]) -> list[Receipt]:
+        salt = b"salt" * 4
+        return super().append([
+            replace(entry, salt=salt, commitment=commitment_of(salt, entry.body))
+            for entry in entries
+        ])  # fmt: skip
+
+
+def ledger(
+    entries: int = 11, sealed: tuple[int, ...] = (4, 9, 12), *, alike: bool = False
+) -> Handed:
+    """Entry ``entries + 1`` redacts entry 3. ``alike``: the same bytes every time."""
+    handed = Handed(_AlwaysAlike() if alike else MemoryStore(interpret))
+    handed.notes = fill(handed.store, entries, sealed=sealed)
+    return handed
+
+
+def fill(
+    store: Store, entries: int, *, sealed: tuple[int, ...], after: int = 0,
+    redact: Sequence[int] = (3,),
+) -> dict[int, bytes]:  # fmt: skip
+    """Runs up to number ``entries``, then redactions; the checkpoints made, by size."""
+    recorder, notes = Recorder(store, key=b"k"), {}
 
     def record(change: Mapping[str, Any]) -> None:
         recorder.record_changes([parse_change(dict(change))], source="s", actor=ACTOR)
-        head = handed.store.head()
+        head = store.head()
         if head.seq in sealed:
-            handed.notes[head.seq] = handed.store.seal(note_of).note
+            notes[head.seq] = store.seal(note_of).note
 
-    for n in range(1, entries + 1):
+    for n in range(after + 1, entries + 1):
         record(_run(n, "--secret=\u00e4" if n == 3 else "x"))
-    (target,) = handed.store.entries(2, 1)
-    stub = to_line(_run(3, "")).decode().strip()
-    record({
-        "kind": "entry.redacted", "v": 1, "event_at": 99, "source": target.source,
-        "event_id": target.event_id, "stub": stub, "reason": "erasure", "by": "person:dpo",
-    })  # fmt: skip
-    return handed
+    for seq in redact:
+        (target,) = store.entries(seq - 1, 1)
+        stub = to_line({**json.loads(target.body), "command": [""]}).decode().strip()
+        record({
+            "kind": "entry.redacted", "v": 1, "event_at": 99, "source": target.source,
+            "event_id": target.event_id, "stub": stub, "reason": "erasure", "by": "person:dpo",
+        })  # fmt: skip
+    return notes
 
 
 def _run(n: int, word: str) -> dict[str, Any]:
