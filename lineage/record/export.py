@@ -10,8 +10,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -48,18 +48,15 @@ def export(
         raise ConfigError(f"there is no directory {target.parent}", hint="make it first")
     if target.exists():
         raise ConfigError(f"{target} exists", hint="an export never overwrites: name a new file")
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    partial = target.with_name(f".{target.name}.partial")
     writing = _Writing(store)
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb", buffering=1 << 20) as file:
+        with _alone(partial) as file:
             _write(writing, file, progress)
-        temporary.replace(target)
+            partial.replace(target)
         _sync_folder(target.parent)
     except OSError as fault:
         raise StoreFullError(f"the export cannot be written: {fault}") from fault
-    finally:
-        temporary.unlink(missing_ok=True)
     return Exported(
         target, target.stat().st_size, writing.tree.size, writing.sealed, writing.tree.root()
     )
@@ -128,6 +125,31 @@ def _entry(entry: StoredEntry) -> dict[str, Any]:
     # The leaf as the store has it, so that a changed envelope is found at its own place.
     shown = Shown(entry.envelope, entry.salt, entry.body).as_dict()
     return {**shown, "leaf": _base64(entry.leaf)}
+
+
+@contextmanager
+def _alone(partial: Path) -> Iterator[IO[bytes]]:
+    """An empty file for us alone, of one name: a repeat writes over what a killed one left."""
+    import fcntl  # not on Windows, where other commands of this module run
+
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT, 0o600)
+    with os.fdopen(descriptor, "wb", buffering=1 << 20) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Its writer may have put it in place between our open and our lock.
+            ours = os.path.samestat(os.fstat(descriptor), partial.stat())
+        except (BlockingIOError, FileNotFoundError):
+            ours = False
+        if not ours:
+            raise ConfigError(
+                f"another export is writing {partial}", hint="wait for it, or name another file"
+            )
+        file.truncate()
+        try:
+            yield file
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
 
 
 def _write(writing: _Writing, file: IO[bytes], progress: Callable[[int], None] | None) -> None:
