@@ -174,8 +174,8 @@ def test_every_entry_is_proved_by_every_checkpoint_that_covers_it(tmp_path: Path
         for old in sealed:
             for new in sealed[sealed.index(old) :]:
                 proof = Consistency.of_value(prove_consistency(ws.store, old, new))
-                roots = [Checkpoint.of_text(text_of(c.note)).root for c in (old, new)]
-                assert verify_consistency(old.size, new.size, *roots, proof.path)
+                before, after = (Checkpoint.of_text(text_of(c.note)).root for c in (old, new))
+                assert verify_consistency(old.size, new.size, before, after, proof.path)
 
 
 def _paths(steps: list[str]) -> list[bytes]:

@@ -7,6 +7,7 @@ with object lock, or whose key may only put, keeps what was published from whoev
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 from typing_extensions import override
@@ -31,7 +32,7 @@ class BucketPlace(Place):
     @override
     def read(self, name: str) -> bytes | None:
         try:
-            with self._opened().open_input_file(name) as file:
+            with closing(self._opened().open_input_file(name)) as file:
                 data: bytes = file.read(None)
         except FileNotFoundError:
             return None
@@ -45,7 +46,7 @@ class BucketPlace(Place):
             if not name.endswith(f"/{LATEST}") and self.read(name) is not None:
                 continue
             try:
-                with self._opened().open_output_stream(name, None) as file:
+                with closing(self._opened().open_output_stream(name, None)) as file:
                     file.write(data)
             except Exception as fault:
                 raise self._failed(fault) from fault
