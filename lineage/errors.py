@@ -6,6 +6,7 @@
       ConfigError            a setting or an argument is wrong
         NotInstalledError    an optional part is missing; names the extra
         PolicyError          a policy file that is not understood
+        SealKeyError         no key to seal with, or not one of this ledger
         UnsupportedError     this platform or host cannot do it
       InputError             what was sent or typed is not understood
         MalformedError       cannot be parsed at all (counted, not kept)
@@ -21,6 +22,8 @@
         StoreFullError*      no space, no quota
         StoreInUseError      a second service on one file
         TamperedError        the ledger does not verify; names the first bad position
+        NotAsSealedError     the ledger lacks or contradicts what was sealed: it takes nothing
+        PublishError*        checkpoints could not be put where they are published
         ReadOnlyStoreError   an append on a store opened read-only
         StoreUnavailableError*  the database is away
           OutcomeUnknownError*  it went away while it committed: ask again, by event id
@@ -108,6 +111,12 @@ class PolicyError(ConfigError):
     """A policy that is not understood: nothing is decided by it."""
 
     code = "bad-policy"
+
+
+class SealKeyError(ConfigError):
+    """There is no key to seal with, or it is not one that this ledger names."""
+
+    code = "seal-key"
 
 
 class UnsupportedError(ConfigError):
@@ -230,6 +239,24 @@ class TamperedError(StoreError):
 
     code = "ledger-tampered"
     exit_status = 1
+
+
+class NotAsSealedError(StoreError):
+    """The ledger is shorter than a checkpoint of it, or was another then: nothing is appended.
+
+    ``where`` has the checkpoint's ``size``, where it is ``kept``, and the ``entries`` there are.
+    """
+
+    code = "not-as-sealed"
+    exit_status = 1
+
+
+class PublishError(StoreError):
+    """Checkpoints could not be published; they are kept, and published with the next one."""
+
+    code = "not-published"
+    retryable = True
+    exit_status = 69
 
 
 class ReadOnlyStoreError(StoreError):

@@ -21,6 +21,10 @@ from lineage.record.interpret import interpret
 from lineage.record.pulse import Pulse
 from lineage.record.rebuild import rebuild
 from lineage.record.recorder import Recorder
+from lineage.record.seal.guard import SealGuard
+from lineage.record.seal.keyfile import KeyFile
+from lineage.record.seal.publishing import places_of
+from lineage.record.seal.sealer import Sealer
 from lineage.settings import Settings
 from lineage.store.blobs import BlobStore, DirectoryBlobs
 from lineage.store.contract import Store
@@ -49,6 +53,7 @@ class Workspace:
     blobs: BlobStore
     dead_letters: DeadLetters
     actor: Actor
+    sealer: Sealer
     verify: Callable[[], None] = lambda: None
     """Judges a store that was away when it was opened; raises as opening it does."""
 
@@ -191,10 +196,19 @@ def open_workspace(
             DirectoryBlobs(settings.blobs),
             dead_letters,
             local_actor(settings),
+            _sealer(settings, store),
             verify,
         )
     finally:
         store.close()
+
+
+def _sealer(settings: Settings, store: Store) -> Sealer:
+    """What seals the store; from now on it takes nothing that contradicts what was sealed."""
+    key_file, places = KeyFile(settings.seal_key_file), places_of(settings.seal_publish)
+    guard = SealGuard(store, key_file, settings.last_checkpoint, places)
+    store.guard(guard)
+    return Sealer(store, key_file, guard, settings.last_checkpoint, places)
 
 
 def open_accepting(
@@ -207,7 +221,9 @@ def open_accepting(
 
     def ask() -> int:
         workspace.verify()
-        return store.head().seq
+        head = store.head()
+        workspace.sealer.guard.require(head)
+        return head.seq
 
     return Accepting(
         workspace.recorder, writers, Backlog(settings.accepted, most=settings.spool_max),

@@ -26,7 +26,7 @@ COMMANDS: dict[str, str] = {
     "dlq": "lineage.cli.dlq:dlq",
     "gate": "lineage.cli.gate:gate",
     "graphql": "lineage.cli.query:graphql",
-    "ledger": "lineage.cli.ledger:ledger",
+    "ledger": "lineage.cli.sealing:ledger",
     "migrate": "lineage.cli.migrate:migrate",
     "owners": "lineage.cli.owners:owners",
     "pin": "lineage.cli.pin:pin",
