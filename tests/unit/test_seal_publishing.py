@@ -81,7 +81,7 @@ def test_every_place_has_what_the_store_has(tmp_path: Path, setting: str) -> Non
             assert note == checkpoint.note
         assert place.read(f"{ORIGIN}/checkpoint") == every[-1].note
         for old, new in ((1, 2), (2, 3), (3, 4)):
-            found = place.read(f"{ORIGIN}/consistency/{old:020d}-{new:020d}.json")
+            found = place.read(f"{ORIGIN}/consistency/{new:020d}.json")
             assert found is not None
             proof = Consistency.of_value(json.loads(found))
             before, after = (Checkpoint.of_text(text_of(n)) for n in (proof.old, proof.new))

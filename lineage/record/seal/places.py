@@ -4,7 +4,7 @@
 
     <origin>/checkpoint                            the latest note, replaced with each
     <origin>/checkpoints/<size, 20 digits>         every note, never changed
-    <origin>/consistency/<old>-<new>.json          the proof from the one published before it
+    <origin>/consistency/<size, 20 digits>.json    the proof of it from the one published before
 """
 
 from __future__ import annotations
@@ -45,6 +45,6 @@ def note_name(size: int) -> str:
     return f"checkpoints/{size:020d}"
 
 
-def consistency_name(old: int, new: int) -> str:
-    """The name of the proof between two checkpoints that follow each other."""
-    return f"consistency/{old:020d}-{new:020d}.json"
+def consistency_name(size: int) -> str:
+    """The name of the proof that leads to a checkpoint: followed back, no listing is needed."""
+    return f"consistency/{size:020d}.json"

@@ -87,7 +87,7 @@ def _put(
     for sealed in waiting:
         if before is not None:
             proof = to_line(prove_consistency(store, before, sealed))
-            files[f"{origin}/{consistency_name(before.size, sealed.size)}"] = proof
+            files[f"{origin}/{consistency_name(sealed.size)}"] = proof
         files[f"{origin}/{note_name(sealed.size)}"] = sealed.note
         before = sealed
     files[f"{origin}/{LATEST}"] = waiting[-1].note
