@@ -19,6 +19,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from lineage.cli.memory import collect_seldom
 from lineage.model.claims import Claims, StateType
 from lineage.model.ids import artifact_id, run_id, with_version
 from lineage.store.contract import Direction, NewEntry, Store, View
@@ -29,13 +30,16 @@ from tests.bench.table import milliseconds, p50_p99, show
 from tests.neo4j_server import Neo4jServer
 
 LEVELS, INPUTS, WIDTH, MADE = 10, 3, 1000, 20_000
+SERVER = {"server.memory.pagecache.size": "2g"}
 HUB = with_version(artifact_id("n", "calendar"), "1.a")
 WRITER = """
 import sys
+from lineage.cli.memory import collect_seldom
 from tests.bench.team import opened, runs
 where, first, count, per = sys.argv[1], *map(int, sys.argv[2:5])
 store = opened(where, sys.stdin.readline().strip())
 entries = list(runs(first, count))
+collect_seldom()
 print("up", flush=True)
 sys.stdin.readline()
 for start in range(0, count, per):
@@ -189,12 +193,15 @@ def _lineage(sides: list[Side], total: int) -> None:
 
 def main() -> None:
     """Fill both, then measure them in turn."""
+    collect_seldom()
     total, rounds = int(os.environ.get("BENCH_RUNS", "20000")), 3
+    more = os.environ.get("BENCH_NEO4J", "{}")
     with (
         tempfile.TemporaryDirectory(prefix=".bench-", dir=Path.cwd()) as place,
         ExitStack() as stack,
     ):
-        server = Neo4jServer(Path(place, "neo4j"), json.loads(os.environ.get("BENCH_NEO4J", "{}")))
+        server = Neo4jServer(Path(place, "neo4j"), {**SERVER, **json.loads(more)})
+        server.heap = "3g"
         stack.enter_context(server)
         file = str(Path(place, "b.db"))
         sides = [
