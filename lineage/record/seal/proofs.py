@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from lineage.errors import LineageError, TamperedError, UnknownNameError
 from lineage.model.checkpoint import Checkpoint
 from lineage.model.claims import EntryRef
-from lineage.model.envelope import Envelope
 from lineage.model.merkle import (
     consistency_proof,
     inclusion_proof,
@@ -26,7 +25,9 @@ from lineage.model.tiles import Tiles
 from lineage.record.interpret import interpret
 from lineage.store.contract import Store, StoredCheckpoint, StoredEntry
 
-__all__ = ["checkpoint_covering", "checkpoint_of_size", "prove_consistency", "prove_entry"]
+__all__ = [
+    "checkpoint_covering", "checkpoint_of_size", "entry_named", "prove_consistency", "prove_entry",
+]  # fmt: skip
 
 Proof = TypeVar("Proof")
 _MOST_REDACTIONS = 8
@@ -53,6 +54,20 @@ def checkpoint_of_size(store: Store, size: int) -> StoredCheckpoint:
             hint="`lineage ledger checkpoints` lists those there are",
         )
     return found
+
+
+def entry_named(store: Store, text: str) -> int:
+    """The seq of an entry by its position or SOURCE#EVENT_ID. Raises ``UnknownNameError``."""
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    source, mark, event_id = text.rpartition("#")
+    seq = store.find(source, event_id) if mark else None
+    if seq is None:
+        raise UnknownNameError(
+            f"no entry {text[:200]!r}",
+            hint="give its position, or SOURCE#EVENT_ID as `lineage ledger show` has them",
+        )
+    return seq
 
 
 def prove_entry(store: Store, seq: int, sealed: StoredCheckpoint | None = None) -> dict[str, Any]:
@@ -95,18 +110,14 @@ def prove_consistency(store: Store, old: StoredCheckpoint, new: StoredCheckpoint
 
 def _included(store: Store, entry: StoredEntry, sealed: StoredCheckpoint) -> Included:
     root = _checkpoint(sealed).root
-    envelope = Envelope(
-        entry.seq, entry.recorded_at, entry.kind, entry.v, entry.source, entry.event_id,
-        entry.actor, entry.commitment,
-    )  # fmt: skip
-    leaf = envelope.leaf()
+    leaf = entry.envelope.leaf()
 
     def make(tiles: Tiles) -> list[bytes] | None:
         path = inclusion_proof(entry.seq - 1, sealed.size, tiles.root)
         return path if verify_inclusion(leaf, entry.seq - 1, sealed.size, path, root) else None
 
     path = _checked(store, make, f"entry {entry.seq} is not what was sealed", entry.seq)
-    return Included(Shown(envelope, entry.salt, entry.body), path)
+    return Included(Shown(entry.envelope, entry.salt, entry.body), path)
 
 
 def _checked(
