@@ -22,6 +22,7 @@ from typing_extensions import override
 from lineage import __version__
 from lineage.cli.context import json_option
 from lineage.cli.listening import bound, only_service
+from lineage.cli.memory import collect_seldom
 from lineage.cli.workers import Workers
 from lineage.errors import ConfigError
 from lineage.settings import Settings, load_settings
@@ -102,6 +103,7 @@ def _serve(
     with open_workspace(settings, patient=True) as ws:
         app = importlib.import_module("lineage.web.app").create_app(ws, shared)
         position = app.state.service.position()
+        collect_seldom()
         Server(app, lambda: ready(position)).run([listening])
 
 
