@@ -6,6 +6,7 @@
       ConfigError            a setting or an argument is wrong
         NotInstalledError    an optional part is missing; names the extra
         PolicyError          a policy file that is not understood
+        SealKeyError         no key to seal with, or not one of this ledger
         UnsupportedError     this platform or host cannot do it
       InputError             what was sent or typed is not understood
         MalformedError       cannot be parsed at all (counted, not kept)
@@ -21,6 +22,8 @@
         StoreFullError*      no space, no quota
         StoreInUseError      a second service on one file
         TamperedError        the ledger does not verify; names the first bad position
+        NotAsSealedError     the ledger lacks or contradicts what was sealed: it takes nothing
+        PublishError*        checkpoints could not be put where they are published
         ReadOnlyStoreError   an append on a store opened read-only
         StoreUnavailableError*  the database is away
           OutcomeUnknownError*  it went away while it committed: ask again, by event id
@@ -37,6 +40,12 @@
           SpoolFullError*    no space there, or as much as it may take
         DeliveryError*       the service that changes go to is away or refuses us
         TornCommitError      a commit of a table's log is cut off or empty
+      ProofError             what was handed over as evidence does not hold
+        BadNoteError         no signed note, checkpoint or key
+        BadSignatureError    a signature does not hold, or none is by a known key
+        InconsistentError    a log contradicts what it signed before
+        WentBackError        a log shows fewer entries than it did
+        AnotherSizeError*    a witness saw another checkpoint last; says which
       OwnershipError         an ownership change that is not allowed
       ReproduceError         a run cannot be re-run
         VersionLostError     files of a pinned version are gone; names them
@@ -105,6 +114,12 @@ class PolicyError(ConfigError):
     """A policy that is not understood: nothing is decided by it."""
 
     code = "bad-policy"
+
+
+class SealKeyError(ConfigError):
+    """There is no key to seal with, or it is not one that this ledger names."""
+
+    code = "seal-key"
 
 
 class UnsupportedError(ConfigError):
@@ -229,6 +244,24 @@ class TamperedError(StoreError):
     exit_status = 1
 
 
+class NotAsSealedError(StoreError):
+    """The ledger is shorter than a checkpoint of it, or was another then: nothing is appended.
+
+    ``where`` has the checkpoint's ``size``, where it is ``kept``, and the ``entries`` there are.
+    """
+
+    code = "not-as-sealed"
+    exit_status = 1
+
+
+class PublishError(StoreError):
+    """Checkpoints could not be published; they are kept, and published with the next one."""
+
+    code = "not-published"
+    retryable = True
+    exit_status = 69
+
+
 class ReadOnlyStoreError(StoreError):
     """An append on a store that was opened read-only."""
 
@@ -343,6 +376,46 @@ class TornCommitError(CaptureError):
     """A commit of a table's log is empty, cut off or not what its format says."""
 
     code = "torn-commit"
+
+
+class ProofError(LineageError):
+    """A checkpoint or a proof that was handed over does not hold."""
+
+    code = "bad-proof"
+    http_status = 422
+
+
+class BadNoteError(ProofError):
+    """What was given is no signed note, no checkpoint, or no key of one."""
+
+    code = "bad-note"
+    exit_status = 65
+
+
+class BadSignatureError(ProofError):
+    """A signature of a known key does not hold, or there is none by a known key."""
+
+    code = "bad-signature"
+
+
+class InconsistentError(ProofError):
+    """A log signed what contradicts a checkpoint of it; ``where['evidence']`` is kept."""
+
+    code = "inconsistent-log"
+
+
+class WentBackError(ProofError):
+    """A log shows a smaller checkpoint than it did; ``where['evidence']`` is kept."""
+
+    code = "log-went-back"
+
+
+class AnotherSizeError(ProofError):
+    """The proof does not begin at what the witness cosigned last; ``where['size']`` is that."""
+
+    code = "another-size"
+    retryable = True
+    http_status = 409
 
 
 class OwnershipError(LineageError):

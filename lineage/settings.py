@@ -34,6 +34,9 @@ class Settings:
     blobs: Path
     """Directory of contents too large for an entry: beside a SQLite store, else
     ``<home>/neo4j.blobs``. All processes of one store need the same."""
+    seal_key_file: Path
+    """The key that signs checkpoints, made by ``lineage ledger init-key``: beside a SQLite store,
+    else ``<home>/neo4j.seal-key``. In no backup. Only who seals needs it."""
     store_password: str = field(default="", repr=False)
     """Password of the user in LINEAGE_STORE (or the file LINEAGE_STORE_PASSWORD_FILE names)."""
     url: str = ""
@@ -64,6 +67,13 @@ class Settings:
     """User for SASL; its password is sent over TLS unless LINEAGE_KAFKA_CONFIG says otherwise."""
     kafka_password: str = field(default="", repr=False)
     """Password of that user (or the file LINEAGE_KAFKA_PASSWORD_FILE names)."""
+    seal_every: int = 60
+    """Seconds after which the service seals what was recorded since; 0: not by time."""
+    seal_entries: int = 10_000
+    """Entries after which the service seals without waiting for LINEAGE_SEAL_EVERY; 0: not so."""
+    seal_publish: str = ""
+    """Where checkpoints are published, by commas: a directory, ``git:`` and the path of a clone, or
+    a bucket (``s3://bucket/prefix``; credentials as for Delta tables there)."""
     isolation: str = "auto"
     """How reproductions are isolated: auto, namespaces or in-process."""
 
@@ -96,6 +106,11 @@ class Settings:
     def key_path(self) -> Path:
         """The store's secret key: in its backups, never in an export."""
         return self.store_key_file
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """The last checkpoint, beside the store: a store restored from an older copy lacks it."""
+        return self.store_path.with_suffix(".checkpoint")
 
     @property
     def spool(self) -> Path:
@@ -144,6 +159,10 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         kafka_config=env.get("LINEAGE_KAFKA_CONFIG") or "",
         kafka_user=env.get("LINEAGE_KAFKA_USER") or "",
         kafka_password=_secret(env, "LINEAGE_KAFKA_PASSWORD"),
+        seal_key_file=Path(env.get("LINEAGE_SEAL_KEY_FILE") or beside.with_suffix(".seal-key")),
+        seal_every=_number(env, "LINEAGE_SEAL_EVERY", 60),
+        seal_entries=_number(env, "LINEAGE_SEAL_ENTRIES", 10_000),
+        seal_publish=env.get("LINEAGE_SEAL_PUBLISH") or "",
         isolation=env.get("LINEAGE_ISOLATION") or "auto",
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ from lineage.record.interpret import interpret
 from lineage.record.pulse import Pulse
 from lineage.record.rebuild import rebuild
 from lineage.record.recorder import Recorder
+from lineage.record.seal.guard import SealGuard
+from lineage.record.seal.keyfile import KeyFile
+from lineage.record.seal.publishing import places_of
+from lineage.record.seal.schedule import Schedule, Sealing
+from lineage.record.seal.sealer import Sealer
 from lineage.settings import Settings
 from lineage.store.blobs import BlobStore, DirectoryBlobs
 from lineage.store.contract import Store
@@ -31,6 +37,7 @@ __all__ = [
     "local_actor",
     "migrate_store",
     "open_accepting",
+    "open_sealing",
     "open_store",
     "open_workspace",
     "scratch_store",
@@ -49,6 +56,7 @@ class Workspace:
     blobs: BlobStore
     dead_letters: DeadLetters
     actor: Actor
+    sealer: Sealer
     verify: Callable[[], None] = lambda: None
     """Judges a store that was away when it was opened; raises as opening it does."""
 
@@ -191,10 +199,31 @@ def open_workspace(
             DirectoryBlobs(settings.blobs),
             dead_letters,
             local_actor(settings),
+            _sealer(settings, store),
             verify,
         )
     finally:
         store.close()
+
+
+def _sealer(settings: Settings, store: Store) -> Sealer:
+    """What seals the store; from now on it takes nothing that contradicts what was sealed."""
+    key_file, places = KeyFile(settings.seal_key_file), places_of(settings.seal_publish)
+    guard = SealGuard(store, key_file, settings.last_checkpoint, places)
+    store.guard(guard)
+    return Sealer(store, key_file, guard, settings.last_checkpoint, places)
+
+
+def open_sealing(workspace: Workspace, accepting: Accepting | None) -> Sealing:
+    """What seals the store while a service runs; nothing before there is a key."""
+    settings = workspace.settings
+    schedule = Schedule(settings.seal_every, settings.seal_entries)
+    answers = (lambda: accepting.pulse.answers) if accepting else (lambda: True)
+    return Sealing(workspace.sealer, schedule, _now, answers)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
 
 
 def open_accepting(
@@ -207,7 +236,9 @@ def open_accepting(
 
     def ask() -> int:
         workspace.verify()
-        return store.head().seq
+        head = store.head()
+        workspace.sealer.guard.require(head)
+        return head.seq
 
     return Accepting(
         workspace.recorder, writers, Backlog(settings.accepted, most=settings.spool_max),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from lineage.store.neo4j.connection import Database
     from tests.kafka_broker import KafkaBroker
     from tests.neo4j_server import Neo4jAt
+    from tests.s3_server import S3Server
 
 pytest_plugins = ["tests.stores"]
 
@@ -133,3 +134,17 @@ def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBrok
         broker.stop()
     finally:
         broker.remove()
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 for tests: ``make_bucket``, and ``environment`` for what writes to it."""
+    from tests.java_server import NoServerError
+    from tests.s3_server import S3Server
+
+    try:
+        server = S3Server(tmp_path_factory.mktemp("s3"))
+    except NoServerError as why:
+        needs.missing("s3", str(why))
+    with server:
+        yield server

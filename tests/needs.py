@@ -16,6 +16,7 @@ KNOWN = {
     "namespaces": "unprivileged user namespaces",
     "neo4j": "a Neo4j server (a JDK 17 and Maven, or LINEAGE_TEST_NEO4J)",
     "kafka": "a Kafka broker (a JDK 17 and Maven)",
+    "s3": "an S3 server (what tests/servers/s3 names, from the package index)",
 }
 
 

@@ -26,10 +26,11 @@ COMMANDS: dict[str, str] = {
     "dlq": "lineage.cli.dlq:dlq",
     "gate": "lineage.cli.gate:gate",
     "graphql": "lineage.cli.query:graphql",
-    "ledger": "lineage.cli.ledger:ledger",
+    "ledger": "lineage.cli.sealing:ledger",
     "migrate": "lineage.cli.migrate:migrate",
     "owners": "lineage.cli.owners:owners",
     "pin": "lineage.cli.pin:pin",
+    "ready": "lineage.cli.readiness:ready",
     "rebuild": "lineage.cli.ledger:rebuild",
     "reproduce": "lineage.cli.reproduce:reproduce",
     "run": "lineage.cli.run:run",
@@ -40,6 +41,7 @@ COMMANDS: dict[str, str] = {
     "sweep": "lineage.cli.sweep:sweep",
     "vacuum": "lineage.cli.vacuum:vacuum",
     "watch": "lineage.cli.watch:watch",
+    "witness": "lineage.cli.witness:witness",
 }
 """Name -> ``module:attribute``. Nothing is imported before it is asked for: `lineage run` stands
 between a person and their job, so it must start at once."""

@@ -28,7 +28,7 @@ from lineage.errors import ConfigError
 from lineage.settings import Settings, load_settings
 from lineage.wiring import open_workspace
 
-__all__ = ["serve"]
+__all__ = ["Server", "serve"]
 
 _GRACE_SECONDS = 30
 _MOST_CONNECTIONS = 1_000
@@ -105,7 +105,7 @@ def _serve(
         app = importlib.import_module("lineage.web.app").create_app(ws, shared)
         position = app.state.service.position()
         collect_seldom()
-        _Server(app, lambda: ready(position)).run([listening])
+        Server(app, lambda: ready(position)).run([listening])
 
 
 def _check_workers(settings: Settings, workers: int) -> None:
@@ -152,7 +152,7 @@ def _check_exposure(settings: Settings, *, loopback: bool) -> None:
     )
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """A server that says when it is ready."""
 
     def __init__(self, app: Any, ready: Callable[[], object]) -> None:

@@ -9,15 +9,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = [
     "EMPTY_ROOT",
+    "TILE",
     "Frontier",
+    "Tile",
     "consistency_proof",
     "inclusion_proof",
     "leaf_hash",
     "node_hash",
     "root_of",
+    "split",
     "verify_consistency",
     "verify_inclusion",
 ]
@@ -38,6 +42,18 @@ def leaf_hash(entry: bytes) -> bytes:
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Hash of an inner node: SHA-256(0x01 || left || right)."""
     return _sha256(b"\x01" + left + right)
+
+
+TILE = 256
+"""Hashes in a tile. A tile's root is one hash of the tile above it, as in C2SP tlog-tiles."""
+
+
+class Tile(NamedTuple):
+    """The root over the leaves ``[number * 256**level, (number + 1) * 256**level)``."""
+
+    level: int
+    number: int
+    root: bytes
 
 
 @dataclass(slots=True)
@@ -70,13 +86,17 @@ class Frontier:
         """Number of leaves."""
         return sum(size for size, _ in self.subtrees)
 
-    def push(self, leaf: bytes) -> None:
-        """Append one leaf hash."""
+    def push(self, leaf: bytes) -> tuple[Tile, ...]:
+        """Append one leaf hash; the tiles that it completes (nearly always none)."""
         size, root = 1, leaf
+        complete: tuple[Tile, ...] = ()
         while self.subtrees and self.subtrees[-1][0] == size:
             _, left = self.subtrees.pop()
             size, root = size * 2, node_hash(left, root)
+            if size >= TILE and (size.bit_length() - 1) % 8 == 0:
+                complete += (Tile((size.bit_length() - 1) // 8, self.size // size, root),)
         self.subtrees.append((size, root))
+        return complete
 
     def root(self) -> bytes:
         """Root of the tree so far."""
@@ -96,13 +116,13 @@ def root_of(leaves: Iterable[bytes]) -> bytes:
     return frontier.root()
 
 
+def split(n: int) -> int:
+    """Largest power of two less than n: leaves left of the root of a tree of n > 1."""
+    return 1 << (n - 1).bit_length() - 1
+
+
 Subtree = Callable[[int, int], bytes]
 """Gives the root over leaves ``[start, end)``."""
-
-
-def _split(n: int) -> int:
-    """Largest power of two less than n."""
-    return 1 << (n - 1).bit_length() - 1
 
 
 def _subtree_of(leaves: Sequence[bytes]) -> Subtree:
@@ -117,7 +137,7 @@ def inclusion_proof(index: int, size: int, subtree: Subtree | Sequence[bytes]) -
     path: list[bytes] = []
     start, end = 0, size
     while end - start > 1:
-        middle = start + _split(end - start)
+        middle = start + split(end - start)
         if index < middle:
             path.append(root(middle, end))
             end = middle
@@ -135,7 +155,7 @@ def consistency_proof(old: int, new: int, subtree: Subtree | Sequence[bytes]) ->
     path: list[bytes] = []
     start, end, whole = 0, new, True
     while end != old:
-        middle = start + _split(end - start)
+        middle = start + split(end - start)
         if old <= middle:
             path.append(root(middle, end))
             end = middle

@@ -16,7 +16,7 @@ from lineage.errors import LineageError
 from lineage.model.canonical import parse_json
 from lineage.model.changes import CHANGES
 from lineage.model.claims import EntryRef
-from lineage.model.envelope import Envelope, commitment_of
+from lineage.model.envelope import commitment_of
 from lineage.model.merkle import Frontier
 from lineage.record.interpret import INTERPRETED, interpret
 from lineage.store.blobs import BlobStore
@@ -141,17 +141,7 @@ class _Reading:
 def _faults(entry: StoredEntry, previous_time: int) -> Iterator[str]:
     if entry.recorded_at < previous_time:
         yield "recorded before its predecessor"
-    envelope = Envelope(
-        entry.seq,
-        entry.recorded_at,
-        entry.kind,
-        entry.v,
-        entry.source,
-        entry.event_id,
-        entry.actor,
-        entry.commitment,
-    )
-    if envelope.leaf() != entry.leaf:
+    if entry.envelope.leaf() != entry.leaf:
         yield "the leaf is not the hash of the envelope"
     if entry.salt is not None and commitment_of(entry.salt, entry.body) != entry.commitment:
         yield "the body is not what was committed to"

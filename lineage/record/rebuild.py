@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import islice
+from itertools import islice, takewhile
 
 from lineage.errors import InputError, StoreError, TamperedError
 from lineage.record.interpret import interpret
@@ -17,6 +17,8 @@ _BATCH = 500
 
 def rebuild(source: Store, target: Store, *, progress: Callable[[int], None] | None = None) -> int:
     """Copy every entry of ``source`` that ``target`` lacks, with times, salts and commitments.
+
+    Checkpoints of what was copied come along.
 
     Returns the last seq. Raises ``StoreError`` when ``target`` holds something else than a prefix
     of ``source``, ``TamperedError`` for a body that cannot be interpreted.
@@ -34,6 +36,9 @@ def rebuild(source: Store, target: Store, *, progress: Callable[[int], None] | N
         done = batch[-1].seq
         if progress is not None:
             progress(done)
+    checkpoints = takewhile(lambda sealed: sealed.size <= done, source.checkpoints())
+    while some := list(islice(checkpoints, _BATCH)):
+        target.adopt(some)
     return done
 
 

@@ -10,13 +10,13 @@ the definition; ``lineage.testing`` holds the suites that every backend runs.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from lineage.model.canonical import FOREVER
 from lineage.model.claims import Claims, EdgeType, Method, StateType
-from lineage.model.envelope import Actor
+from lineage.model.envelope import Actor, Envelope
 from lineage.model.ids import ARTIFACT, RUN, class_of, token_of
 from lineage.model.merkle import Frontier
 
@@ -76,6 +76,14 @@ class StoredEntry:
     commitment: bytes
     leaf: bytes
 
+    @property
+    def envelope(self) -> Envelope:
+        """What the leaf must be the hash of."""
+        return Envelope(
+            self.seq, self.recorded_at, self.kind, self.v, self.source, self.event_id,
+            self.actor, self.commitment,
+        )  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -84,6 +92,22 @@ class Head:
     seq: int
     recorded_at: int
     frontier: Frontier
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCheckpoint:
+    """A signed checkpoint as the store keeps it: the note, byte for byte, of the first ``size``.
+
+    ``sealed_at`` (microseconds) is the store's clock then; only the note is signed.
+    """
+
+    size: int
+    sealed_at: int
+    note: bytes
+
+
+Guard = Callable[[Head], None]
+"""Judges the head that something is to be appended to; raises where it is not what it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +256,54 @@ class Store(Protocol):
 
     def find(self, source: str, event_id: str) -> int | None:
         """The seq of an entry by its source's event id."""
+        ...
+
+    # --- seal
+    def guard(self, check: Guard) -> None:
+        """Call ``check`` under the head's lock before every append and seal of this object.
+
+        What it raises refuses them, and nothing is written. It may read the store.
+        """
+        ...
+
+    def seal(self, sign: Callable[[Head], bytes]) -> StoredCheckpoint:
+        """Keep the note that ``sign`` makes of the head: under the head's lock, one of each size.
+
+        Where the head is sealed already that checkpoint is returned and nothing is signed. What
+        ``sign`` raises leaves everything as it was. Should the outcome of a commit be unknown,
+        ``sign`` is called again for the same head.
+        """
+        ...
+
+    def adopt(self, checkpoints: Sequence[StoredCheckpoint]) -> None:
+        """Keep checkpoints that another store of the same ledger made, all or none.
+
+        Of a size that is sealed here the own one stays. Raises ``IndexError`` for one of more
+        entries than there are: whoever restores a ledger appends its entries first.
+        """
+        ...
+
+    def checkpoints(self, after: int = 0, limit: int | None = None) -> Iterator[StoredCheckpoint]:
+        """Checkpoints of more than ``after`` entries, by size."""
+        ...
+
+    def last_checkpoint(self) -> StoredCheckpoint | None:
+        """The checkpoint of the most entries."""
+        ...
+
+    def leaves(self, start: int, end: int) -> list[bytes]:
+        """Hashes of the leaves ``[start, end)``, from 0 on: of the entries start + 1 to end.
+
+        Fewer where the ledger ends before.
+        """
+        ...
+
+    def tiles(self, level: int, start: int, end: int) -> dict[int, bytes]:
+        """Roots of the complete tiles ``[start, end)`` of a level from 1 on, by number.
+
+        A cache beside the leaves, kept as they are appended: what is missing or wrong can be
+        computed from them (:mod:`lineage.model.tiles`).
+        """
         ...
 
     # --- graph

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -23,7 +23,16 @@ from lineage.store.contract import (
     Walk,
 )
 
-__all__ = ["ReadingStore", "Reads"]
+__all__ = ["ReadingStore", "Reads", "batches"]
+
+
+def batches(limit: int | None, most: int) -> Iterator[int]:
+    """How many to read next, until ``limit`` is reached; without one for ever."""
+    left = limit
+    while left is None or left > 0:
+        wanted = most if left is None else min(most, left)
+        yield wanted
+        left = None if left is None else left - wanted
 
 
 class Reads(Protocol):

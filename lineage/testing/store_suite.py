@@ -22,13 +22,16 @@ from lineage.testing.suite_ledger import LedgerRules
 from lineage.testing.suite_lineage import LineageRules
 from lineage.testing.suite_nodes import NodeRules
 from lineage.testing.suite_reaching_back import ReachingBackRules
+from lineage.testing.suite_seals import SealRules
 from lineage.testing.suite_states import StateRules
 from lineage.testing.suite_tables import TableRules
 
 __all__ = ["StoreSuite"]
 
 
-class StoreSuite(LedgerRules, NodeRules, LineageRules, TableRules, StateRules, ReachingBackRules):
+class StoreSuite(
+    LedgerRules, SealRules, NodeRules, LineageRules, TableRules, StateRules, ReachingBackRules
+):
     """Every rule. A subclass gives ``make_store``: a function that makes an empty store."""
 
     @pytest.fixture

@@ -18,6 +18,8 @@ TABLE = {"namespace": "file", "name": "/lake/features/tx"}
 TX12 = "artifact:file,/lake/features/tx@12.1f3a9c2e"
 MODEL = "artifact:file,/lake/models/churn.joblib"
 SHA = "a" * 64
+FIRST_SEAL_KEY = "example.com/lineage+2e46667a+AYE5dw6ofRdfVqNUZsNMfszLjYqRtO43ol32D1uPybOU"
+SEAL_KEY = "example.com/lineage+bd1720e6+AYqI4910CfGV/VLbLTy6XXLKZwm/HZQSG/N0iAG0D29c"
 BLOB = {"sha256": SHA, "size": 12, "media_type": "text/x-diff"}
 
 OK: dict[str, dict[str, dict[str, Any]]] = {
@@ -93,6 +95,9 @@ OK: dict[str, dict[str, dict[str, Any]]] = {
             "to_position": "4", "reason": "log cleaned", "touches": [TX12],
         },
     },
+    "seal.key_added": {
+        "rotated": {"key": SEAL_KEY, "replaces": FIRST_SEAL_KEY, "reason": "a year old"},
+    },
     "gate.decided": {
         "deny": {"action": "deploy", "subject": f"{MODEL}@sha256.{SHA}", "decision": "deny",
                  "position": 42, "reasons": [{"rule": "owner-accepted", "outcome": "deny"}]},
@@ -164,6 +169,9 @@ BAD: dict[str, dict[str, dict[str, Any]]] = {
     },
     "pin.removed": {"no-location": {"change": {"target": TX12}, "pointer": "/location"}},
     "gap.recorded": {"no-reason": {"change": {"gap_source": "x"}, "pointer": "/reason"}},
+    "seal.key_added": {
+        "no-key": {"change": {"key": "PRIVATE+KEY+x"}, "pointer": "/key"},
+    },
     "gate.decided": {
         "unknown-decision": {
             "change": {"action": "deploy", "subject": MODEL, "decision": "maybe", "position": 1},

@@ -107,6 +107,7 @@ _PATHS = {
     "store": "sqlite:///<home>/store.db",
     "store_key_file": "<home>/store.key",
     "blobs": "<home>/store.blobs",
+    "seal_key_file": "<home>/store.seal-key",
 }
 
 

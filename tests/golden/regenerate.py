@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(1, str(Path(__file__).parents[2]))
 
 import examples  # type: ignore[import-not-found]  # beside this file
 import reference  # type: ignore[import-not-found]  # beside this file
@@ -20,6 +21,7 @@ import reference  # type: ignore[import-not-found]  # beside this file
 from lineage.model.changes import CHANGES
 from lineage.model.envelope import Actor, Envelope, commitment_of, event_id_of
 from lineage.model.merkle import consistency_proof, inclusion_proof, leaf_hash, root_of
+from tests import handed
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "schema"
@@ -80,7 +82,21 @@ def ledger_files() -> dict[str, str]:
         },
     }  # fmt: skip
     vectors = {"event_id_key": (b"k" * 32).hex(), "entries": entries, **proofs}
-    return {"ledger/vectors.json": _text(vectors)}
+    return {"ledger/vectors.json": _text(vectors), **handed_files()}
+
+
+def handed_files() -> dict[str, str]:
+    """Relative path -> one of each file that is handed over, by keys that everybody knows."""
+    made = handed.ledger(alike=True)
+    files = {
+        "checkpoint.txt": made.notes[9],
+        "proof.json": made.proof(5, 9),
+        "redacted.json": made.proof(3, 12, (12,)),
+        "consistency.json": made.consistency(4, 12),
+        "export.ndjson": made.export(),
+        "keys.txt": f"{handed.LOG.public.text()}\n{handed.WITNESS.public.text()}\n".encode(),
+    }
+    return {f"ledger/examples/{name}": data.decode() for name, data in files.items()}
 
 
 def _text(value: Any) -> str:

@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import reference  # type: ignore[import-not-found]  # beside this file
 import regenerate  # type: ignore[import-not-found]  # beside this file
 
+from lineage import verify
 from lineage.errors import RefusedError
 from lineage.model.changes import CHANGES, encode_change, parse_change
 
@@ -43,6 +44,14 @@ def test_reference_pages_are_what_the_code_says(path: str) -> None:
 def test_nothing_else_is_published() -> None:
     found = {str(path.relative_to(SCHEMA)) for path in (SCHEMA / "events").rglob("*.json")}
     assert found == {path for path in GOLDEN if path.startswith("events/")}
+
+
+def test_the_examples_of_what_is_handed_over_hold(capsys: pytest.CaptureFixture[str]) -> None:
+    examples = SCHEMA / "ledger" / "examples"
+    files = [str(path) for path in sorted(examples.iterdir()) if path.name != "keys.txt"]
+    assert len(files) == 5
+    assert verify.main([*files, "--key", str(examples / "keys.txt")]) == 0
+    assert capsys.readouterr().out.endswith("HOLDS\n")
 
 
 def _schema_of(kind: str) -> Any:

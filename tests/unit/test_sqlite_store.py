@@ -355,3 +355,42 @@ def test_a_store_can_be_copied_when_closed(store: SqliteStore, path: Path) -> No
     moved = SqliteStore(path.with_name("moved.db"), interpret, read_only=True)
     assert moved.digest() == digest
     moved.close()
+
+
+def test_a_file_of_before_seals_gets_its_tiles(path: Path, store: SqliteStore) -> None:
+    store.append(_entries(0, 600))
+    tiles = store.tiles(1, 0, 10)
+    assert len(tiles) == 2
+    store.close()
+    _pragma(path, "DROP TABLE tile; DROP TABLE checkpoint; PRAGMA user_version=1")
+    older = SqliteStore(path, interpret, read_only=True)
+    assert (older.tiles(1, 0, 10), older.last_checkpoint(), list(older.checkpoints())) == (
+        {}, None, [],
+    )  # fmt: skip
+    older.close()
+    migrated = SqliteStore(path, interpret)
+    assert migrated.tiles(1, 0, 10) == tiles
+    assert migrated.seal(lambda head: b"%d" % head.seq).size == 600
+    migrated.close()
+
+
+def test_processes_that_seal_at_once_keep_one_checkpoint(path: Path, store: SqliteStore) -> None:
+    store.append(_entries(0))
+    code = """
+import os, sys
+from lineage.store.sqlite import SqliteStore
+from lineage.testing.plain import interpret
+store = SqliteStore(sys.argv[1], interpret)
+sys.stdin.readline()
+print(store.seal(lambda _: b"%d" % os.getpid()).note.decode())
+"""
+    others = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(path)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    notes = {other.communicate("\n")[0].strip() for other in others}
+    assert len(notes) == 1
+    assert [c.note.decode() for c in store.checkpoints()] == list(notes)

@@ -35,7 +35,7 @@ from lineage.model.changes.owners import (
     PersonDescribed,
     TeamDescribed,
 )
-from lineage.model.changes.record import ClaimRetracted, EntryRedacted, GapRecorded
+from lineage.model.changes.record import ClaimRetracted, EntryRedacted, GapRecorded, SealKeyAdded
 from lineage.model.changes.runs import (
     CodeFacts,
     EnvironmentFacts,
@@ -86,6 +86,7 @@ __all__ = [
     "RunFinished",
     "RunRef",
     "RunStarted",
+    "SealKeyAdded",
     "TableCommitted",
     "TagAdded",
     "TagRemoved",
@@ -106,7 +107,7 @@ AnyChange = Annotated[
     | TeamDescribed | PersonDescribed | MemberAdded | MemberRemoved
     | TagAdded | TagRemoved | DeploymentStarted | DeploymentEnded
     | PinCreated | PinRemoved | GapRecorded | GateDecided | ReproductionFinished
-    | ClaimRetracted | EntryRedacted,
+    | ClaimRetracted | EntryRedacted | SealKeyAdded,
     Field(discriminator="kind"),
 ]  # fmt: skip
 

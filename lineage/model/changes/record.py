@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import AfterValidator
+
+from lineage.errors import BadNoteError
 from lineage.model.changes.values import Change, JsonText, Name, NodeId, Text
+from lineage.model.keys import PublicKey
 
-__all__ = ["ClaimRetracted", "EntryRedacted", "GapRecorded"]
+__all__ = ["ClaimRetracted", "EntryRedacted", "GapRecorded", "SealKeyAdded"]
+
+
+def _public_key(text: str) -> str:
+    try:
+        PublicKey.of_text(text)
+    except BadNoteError as fault:
+        raise ValueError(fault.message) from fault
+    return text
+
+
+PublicKeyText = Annotated[Name, AfterValidator(_public_key)]
+"""A key that checks checkpoints: ``name+id+base64`` (C2SP signed-note)."""
 
 
 class GapRecorded(Change):
@@ -39,3 +55,16 @@ class EntryRedacted(Change):
     stub: JsonText
     reason: Name
     by: Name
+
+
+class SealKeyAdded(Change):
+    """Checkpoints are signed by this key from here on, instead of ``replaces`` if there was one.
+
+    The key's name is the origin: the name of the log. Another name than before says that this is
+    another log, which ``reason`` explains: entries that the one before it had sealed were lost.
+    """
+
+    kind: Literal["seal.key_added"] = "seal.key_added"
+    key: PublicKeyText
+    replaces: Text = ""
+    reason: Text = ""

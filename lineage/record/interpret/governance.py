@@ -10,6 +10,7 @@ from lineage.model.changes import (
     EntryRedacted,
     GateDecided,
     ReproductionFinished,
+    SealKeyAdded,
     kind_of,
 )
 from lineage.model.claims import Claims, EntryRef, Method, Redaction
@@ -45,9 +46,16 @@ def redaction(body: Any) -> Claims:
     return Claims(redacts=(Redaction(target, change.stub.encode()),))
 
 
+def seal_key(body: Any) -> Claims:
+    """``seal.key_added``: about the ledger itself, so it says nothing of the graph."""
+    SealKeyAdded.model_validate(body)
+    return Claims()
+
+
 KINDS: dict[tuple[str, int], Callable[[Any], Claims]] = {
     (kind_of(GateDecided), 1): gate,
     (kind_of(ReproductionFinished), 1): reproduction,
     (kind_of(ClaimRetracted), 1): retraction,
     (kind_of(EntryRedacted), 1): redaction,
+    (kind_of(SealKeyAdded), 1): seal_key,
 }

@@ -14,11 +14,13 @@ from lineage.model.envelope import SALT_BYTES, Envelope, commitment_of
 from lineage.model.ids import artifact_of, class_of, parse_id, token_of
 from lineage.model.merkle import Frontier
 from lineage.model.resolution import by_artifact
+from lineage.model.tiles import tiles_of
 from lineage.store.contract import (
     Attribute,
     Direction,
     Edge,
     Evidence,
+    Guard,
     Head,
     History,
     Hit,
@@ -28,6 +30,7 @@ from lineage.store.contract import (
     Receipt,
     StateValue,
     Store,
+    StoredCheckpoint,
     StoredEntry,
     View,
     Walk,
@@ -37,6 +40,7 @@ from lineage.store.memory.graph import Graph, StateKey
 from lineage.store.memory.walk import walk
 from lineage.store.redaction import check_stub, claims_of_stub
 from lineage.store.search import rank_of
+from lineage.store.sizes import require_sizes
 
 
 def _now() -> int:
@@ -54,11 +58,14 @@ class MemoryStore(Store):
         self._seq_of: dict[EntryRef, int] = {}
         self._stubs: dict[EntryRef, dict[tuple[str, str], bytes]] = {}
         self._graphs: dict[int, Graph] = {}
+        self._checkpoints: dict[int, StoredCheckpoint] = {}
+        self._check: Guard = lambda _: None
 
     # --- ledger
 
     @override
     def append(self, entries: Sequence[NewEntry]) -> list[Receipt]:
+        self._check(self.head())
         stubs = {target: dict(of) for target, of in self._stubs.items()}
         kept = (self._entries[:], self._claims[:], dict(self._seq_of), stubs)
         try:
@@ -151,6 +158,47 @@ class MemoryStore(Store):
     @override
     def find(self, source: str, event_id: str) -> int | None:
         return self._seq_of.get(EntryRef(source, event_id))
+
+    # --- seal
+
+    @override
+    def guard(self, check: Guard) -> None:
+        self._check = check
+
+    @override
+    def seal(self, sign: Callable[[Head], bytes]) -> StoredCheckpoint:
+        head = self.head()
+        self._check(head)
+        if head.seq not in self._checkpoints:
+            note, sealed_at = sign(head), max(self._clock(), head.recorded_at)
+            self._checkpoints[head.seq] = StoredCheckpoint(head.seq, sealed_at, note)
+        return self._checkpoints[head.seq]
+
+    @override
+    def adopt(self, checkpoints: Sequence[StoredCheckpoint]) -> None:
+        require_sizes(checkpoints, len(self._entries))
+        self._checkpoints = {c.size: c for c in checkpoints} | self._checkpoints
+
+    @override
+    def checkpoints(self, after: int = 0, limit: int | None = None) -> Iterator[StoredCheckpoint]:
+        sizes = [size for size in sorted(self._checkpoints) if size > after]
+        yield from (self._checkpoints[size] for size in sizes[:limit])
+
+    @override
+    def last_checkpoint(self) -> StoredCheckpoint | None:
+        return self._checkpoints[max(self._checkpoints)] if self._checkpoints else None
+
+    @override
+    def leaves(self, start: int, end: int) -> list[bytes]:
+        return [entry.leaf for entry in self._entries[start:end]]
+
+    @override
+    def tiles(self, level: int, start: int, end: int) -> dict[int, bytes]:
+        return {
+            tile.number: tile.root
+            for tile in tiles_of(entry.leaf for entry in self._entries)
+            if tile.level == level and start <= tile.number < end
+        }
 
     # --- graph
 

@@ -25,6 +25,7 @@ from lineage.errors import (
     StoreNewerError,
 )
 from lineage.store.neo4j.connection import Database
+from lineage.store.neo4j.seals import fill_tiles
 
 __all__ = ["VERSION", "bind_key", "check", "migrate", "pending"]
 
@@ -54,6 +55,7 @@ def _migrations() -> dict[int, str]:
 
 VERSION = max(_migrations())
 """The schema version that this program writes."""
+_WITH_TILES = 2
 
 
 class _Found(NamedTuple):
@@ -110,6 +112,8 @@ def migrate(database: Database, tell: Callable[[str], None] = lambda _: None) ->
             for number, name in missing:
                 tell(name)
                 _apply(session, schema_text(f"{_FOLDER}/{name}"))
+                if number == _WITH_TILES:
+                    fill_tiles(session)
                 lock.run(
                     "MATCH (s:Schema {id: 'main'}) SET s.version = $version, "
                     "s.readable_from = $readable_from, s.applied_at = $now",

@@ -13,14 +13,15 @@ import neo4j
 from lineage.model.claims import Claims, EntryRef
 from lineage.model.envelope import SALT_BYTES, Envelope, commitment_of
 from lineage.model.ids import artifact_of
-from lineage.model.merkle import Frontier
-from lineage.store.contract import Interpreter, NewEntry, Receipt
+from lineage.model.merkle import Frontier, Tile
+from lineage.store.contract import Guard, Head, Interpreter, NewEntry, Receipt
 from lineage.store.neo4j.applying import Applying, families_of
 from lineage.store.neo4j.envelopes import entry_row
 from lineage.store.neo4j.following import follow
 from lineage.store.neo4j.ledger import entries_between
 from lineage.store.neo4j.reaching import Reaching
 from lineage.store.neo4j.refs import ref_of
+from lineage.store.neo4j.seals import KEEP_TILES
 from lineage.store.neo4j.statements import Statements
 from lineage.store.neo4j.working import WorkingSet
 from lineage.store.redaction import claims_of_stub
@@ -65,8 +66,10 @@ class Writer:
         self._interpret = interpret
         self._clock = clock
         self._working = WorkingSet()
+        self._tiles: list[Tile] = []
         self._executor = ThreadPoolExecutor(1, "lineage-neo4j")
         self._seq = -1
+        self.check: Guard = lambda _: None
 
     def clear(self) -> None:
         """The transaction failed: forget what it had numbered."""
@@ -82,13 +85,18 @@ class Writer:
         executor = self._executor if len(entries) > _AT_ONCE else None
         with Statements(tx, executor) as statements:
             receipts: list[Receipt] = []
-            for start in range(0, len(entries), _TOGETHER):
-                receipts += self._append_some(statements, entries[start : start + _TOGETHER])
+            for start in range(0, max(len(entries), 1), _TOGETHER):
+                some = entries[start : start + _TOGETHER]
+                receipts += self._append_some(statements, some, first=not start)
             statements.finish()
         return receipts
 
-    def _append_some(self, statements: Statements, entries: Sequence[Salted]) -> list[Receipt]:
+    def _append_some(
+        self, statements: Statements, entries: Sequence[Salted], *, first: bool
+    ) -> list[Receipt]:
         known = self._lock(statements, entries)
+        if first:
+            self.check(Head(self._seq, self._recorded_at, self._frontier))
         self._prefetch([salted.entry.claims for salted in entries if salted.ref not in known])
         receipts = []
         for start in range(0, len(entries), _AT_ONCE):
@@ -104,6 +112,8 @@ class Writer:
                     receipts.append(Receipt(had[0], new=ours))
             if self._seq != before:
                 self._applying.flush(self._head())
+        if self._tiles:
+            statements.write(KEEP_TILES, rows=[list(tile) for tile in self._tiles])
         return receipts
 
     def _lock(
@@ -119,7 +129,7 @@ class Writer:
         self._catch_up(statements, seq, back=back)
         self._working.learned(ids, found)
         self._seq, self._recorded_at = seq, at
-        self._frontier = Frontier.of_bytes(bytes(frontier or b""))
+        self._frontier, self._tiles = Frontier.of_bytes(bytes(frontier or b"")), []
         self._applying = Applying(statements, self._working, edges, states, nodes)
         self._reaching = Reaching(
             statements, self._interpret, self._working, self._applying, back=back
@@ -171,7 +181,7 @@ class Writer:
         leaf = envelope.leaf()
         self._applying.entry(entry_row(salted.ref, envelope, leaf, salt, body))
         self._seq, self._recorded_at = seq, recorded_at
-        self._frontier.push(leaf)
+        self._tiles += self._frontier.push(leaf)
         self._apply(EntryRef(entry.source, entry.event_id), salted.ref, seq, claims)
         return seq
 

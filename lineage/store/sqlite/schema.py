@@ -10,6 +10,7 @@ import apsw
 from lineage.contracts import schema_names, schema_text
 from lineage.errors import StoreDamagedError, StoreNewerError
 from lineage.store.sqlite.connection import rows_of
+from lineage.store.sqlite.seals import fill_tiles
 
 __all__ = ["APPLICATION_ID", "VERSION", "check", "migrate"]
 
@@ -30,6 +31,7 @@ def _migrations() -> dict[int, str]:
 
 VERSION = max(_migrations())
 """The schema version that this program writes."""
+_WITH_TILES = 2
 
 
 def _pragma(connection: apsw.Connection, name: str) -> int:
@@ -58,6 +60,8 @@ def migrate(connection: apsw.Connection, path: Path) -> bool:
         for number, name in sorted(_migrations().items()):
             if number > version:
                 rows_of(connection, schema_text(f"{_FOLDER}/{name}"))
+        if version < _WITH_TILES:
+            fill_tiles(connection)
         if version < VERSION:
             rows_of(connection, f"PRAGMA user_version={VERSION}")
             rows_of(connection, f"PRAGMA application_id={APPLICATION_ID}")

@@ -12,10 +12,20 @@ import apsw
 from typing_extensions import override
 
 from lineage.errors import ReadOnlyStoreError, StoreError
-from lineage.store.contract import Head, Interpreter, NewEntry, Receipt, StoredEntry, View
-from lineage.store.readings import ReadingStore
+from lineage.store.contract import (
+    Guard,
+    Head,
+    Interpreter,
+    NewEntry,
+    Receipt,
+    StoredCheckpoint,
+    StoredEntry,
+    View,
+)
+from lineage.store.readings import ReadingStore, batches
+from lineage.store.sizes import require_sizes
 from lineage.store.sqlite import digest as digests
-from lineage.store.sqlite import ledger, reads, schema
+from lineage.store.sqlite import ledger, reads, schema, seals
 from lineage.store.sqlite.connection import BUSY_MS, Readers, connect, rows_of, translated
 from lineage.store.sqlite.reading import Reading
 from lineage.store.sqlite.writer import Writer
@@ -31,6 +41,20 @@ _CHECKPOINT_WAIT_MS = 500
 
 def _now() -> int:
     return time.time_ns() // 1000
+
+
+@contextmanager
+def _transaction(connection: apsw.Connection) -> Iterator[None]:
+    """A transaction that holds the head's lock from its beginning."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk rolls back by itself.
+        if not connection.get_autocommit():
+            connection.execute("ROLLBACK")
+        raise
 
 
 class SqliteStore(ReadingStore):
@@ -56,6 +80,8 @@ class SqliteStore(ReadingStore):
         self._writing = threading.Lock()
         self._connection: apsw.Connection | None = None
         self._wal_pages = 0
+        self._clock = clock
+        self._check: Guard = lambda _: None
         if read_only:
             self._open_for_reading()
         else:
@@ -98,23 +124,27 @@ class SqliteStore(ReadingStore):
 
     @override
     def append(self, entries: Sequence[NewEntry]) -> list[Receipt]:
+        with self._writable() as connection:
+            with translated(self.path, connection):
+                receipts = self._append(connection, entries)
+            self._empty_wal(connection)
+            return receipts
+
+    @contextmanager
+    def _writable(self) -> Iterator[apsw.Connection]:
         with self._writing:
-            connection = self._connection
-            if connection is None:
+            if self._connection is None:
                 raise ReadOnlyStoreError(
                     f"{self.path} is open for reading only",
                     hint="a store of a newer version can only be read: upgrade this program",
                     path=str(self.path),
                 )
-            with translated(self.path, connection):
-                receipts = self._append(connection, entries)
-            self._checkpoint(connection)
-            return receipts
+            yield self._connection
 
     def _append(self, connection: apsw.Connection, entries: Sequence[NewEntry]) -> list[Receipt]:
         try:
             connection.execute("BEGIN IMMEDIATE")
-            self._writer.begin()
+            self._check(self._writer.begin())
             receipts = self._writer.append(entries)
             if any(receipt.new for receipt in receipts):
                 self._writer.finish()
@@ -131,7 +161,7 @@ class SqliteStore(ReadingStore):
             raise
         return receipts
 
-    def _checkpoint(self, connection: apsw.Connection) -> None:
+    def _empty_wal(self, connection: apsw.Connection) -> None:
         if self._wal_pages < _PASSIVE_PAGES:
             return
         truncate = self._wal_pages >= _TRUNCATE_PAGES
@@ -164,21 +194,72 @@ class SqliteStore(ReadingStore):
 
     @override
     def entries(self, after: int = 0, limit: int | None = None) -> Iterator[StoredEntry]:
-        left = limit
-        while left is None or left > 0:
-            wanted = _BATCH if left is None else min(_BATCH, left)
+        for wanted in batches(limit, _BATCH):
             with self._readers.snapshot() as connection:
                 batch = ledger.entries_after(connection, after, wanted)
             yield from batch
             if len(batch) < wanted:
                 return
             after = batch[-1].seq
-            left = None if left is None else left - len(batch)
 
     @override
     def find(self, source: str, event_id: str) -> int | None:
         with self._readers.snapshot() as connection:
             return ledger.find(connection, source, event_id)
+
+    # --- seal
+
+    @override
+    def guard(self, check: Guard) -> None:
+        self._check = check
+
+    @override
+    def seal(self, sign: Callable[[Head], bytes]) -> StoredCheckpoint:
+        with self._writable() as connection, translated(self.path, connection):
+            with _transaction(connection):
+                head = ledger.head(connection)
+                self._check(head)
+                sealed = seals.checkpoint_of(connection, head.seq)
+                if sealed is None:
+                    sealed_at = max(self._clock(), head.recorded_at)
+                    sealed = StoredCheckpoint(head.seq, sealed_at, sign(head))
+                    seals.keep_checkpoints(connection, [sealed])
+            return sealed
+
+    @override
+    def adopt(self, checkpoints: Sequence[StoredCheckpoint]) -> None:
+        with (
+            self._writable() as connection,
+            translated(self.path, connection),
+            _transaction(connection),
+        ):
+            require_sizes(checkpoints, ledger.head(connection).seq)
+            seals.keep_checkpoints(connection, checkpoints)
+
+    @override
+    def checkpoints(self, after: int = 0, limit: int | None = None) -> Iterator[StoredCheckpoint]:
+        for wanted in batches(limit, _BATCH):
+            with self._readers.snapshot() as connection:
+                batch = seals.checkpoints_after(connection, after, wanted)
+            yield from batch
+            if len(batch) < wanted:
+                return
+            after = batch[-1].size
+
+    @override
+    def last_checkpoint(self) -> StoredCheckpoint | None:
+        with self._readers.snapshot() as connection:
+            return seals.last_checkpoint(connection)
+
+    @override
+    def leaves(self, start: int, end: int) -> list[bytes]:
+        with self._readers.snapshot() as connection:
+            return seals.leaves(connection, start, end)
+
+    @override
+    def tiles(self, level: int, start: int, end: int) -> dict[int, bytes]:
+        with self._readers.snapshot() as connection:
+            return seals.tiles(connection, level, start, end)
 
     # --- whole
 

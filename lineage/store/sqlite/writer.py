@@ -12,12 +12,13 @@ from lineage.model.claims import Claims, EntryRef
 from lineage.model.envelope import SALT_BYTES, Envelope, commitment_of
 from lineage.model.merkle import Frontier
 from lineage.store.bodies import pack_body, unpack_body
-from lineage.store.contract import Interpreter, NewEntry, Receipt
+from lineage.store.contract import Head, Interpreter, NewEntry, Receipt
 from lineage.store.redaction import check_stub, claims_of_stub
 from lineage.store.sqlite.claims import ClaimWriter
 from lineage.store.sqlite.connection import query, rows_of
 from lineage.store.sqlite.names import Names
 from lineage.store.sqlite.rows import Rows
+from lineage.store.sqlite.seals import keep_tiles
 from lineage.store.sqlite.texts import (
     pack_event_id,
     unpack_event_id,
@@ -52,7 +53,7 @@ class Writer:
         self._frontier = Frontier.empty()
         self._reached_back = False
 
-    def begin(self) -> None:
+    def begin(self) -> Head:
         """Read the head under the lock that the transaction holds."""
         ((seq, at, frontier, edges, states, reached_back),) = query(self._connection, _HEAD)
         foreign = seq != self._seq
@@ -61,6 +62,7 @@ class Writer:
         self._reached_back = bool(reached_back)
         self._names.begin(foreign=foreign)
         self._claims.begin(edges, states, foreign=foreign)
+        return Head(seq, at, self._frontier)
 
     def finish(self) -> None:
         """Write what waits, and the new head."""
@@ -133,7 +135,8 @@ class Writer:
             sql = "SELECT seq FROM entry WHERE source = ? AND event_id = ?"
             return Receipt(rows_of(self._connection, sql, key)[0][0], new=False)
         self._seq, self._recorded_at = seq, recorded_at
-        self._frontier.push(leaf)
+        if complete := self._frontier.push(leaf):
+            keep_tiles(self._connection, complete)
         self._apply(ref, seq, claims, nodes)
         return Receipt(seq, new=True)
 

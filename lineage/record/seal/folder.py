@@ -1,0 +1,77 @@
+"""Publishing to a directory: one that is mounted from elsewhere, or that somebody else copies."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from typing_extensions import override
+
+from lineage.errors import PublishError
+from lineage.record.seal.places import LATEST, Place
+
+__all__ = ["FolderPlace", "write_file"]
+
+
+class FolderPlace(Place):
+    """A directory. It has to be there: a mount that went away is not written in its place."""
+
+    remote = False
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.name = str(folder)
+
+    @override
+    def read(self, name: str) -> bytes | None:
+        try:
+            return (self._folder / name).read_bytes()
+        except FileNotFoundError:
+            if not self._folder.is_dir():
+                raise self._away() from None
+            return None
+        except OSError as fault:
+            raise self._failed(fault) from fault
+
+    @override
+    def write(self, files: Mapping[str, bytes]) -> None:
+        if not self._folder.is_dir():
+            raise self._away()
+        try:
+            for name, data in files.items():
+                path = self._folder / name
+                if name.endswith(f"/{LATEST}") or not path.exists():
+                    write_file(path, data)
+        except OSError as fault:
+            raise self._failed(fault) from fault
+
+    def _away(self) -> PublishError:
+        return PublishError(
+            f"there is no directory {self._folder} to publish to",
+            hint="mount it or make it, or change LINEAGE_SEAL_PUBLISH",
+        )
+
+    def _failed(self, fault: OSError) -> PublishError:
+        return PublishError(f"{self._folder}: {fault.strerror or fault}")
+
+
+def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Write a file whole or not at all, durable when this returns; its folder is made."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
