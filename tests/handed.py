@@ -109,7 +109,9 @@ def fill(
         record(_run(n, "--secret=\u00e4" if n == 3 else "x"))
     for seq in redact:
         (target,) = store.entries(seq - 1, 1)
-        stub = to_line({**json.loads(target.body), "command": [""]}).decode().strip()
+        body = json.loads(target.body)
+        less = {"reason": "erased"} if "stub" in body else {"command": [""]}
+        stub = to_line({**body, **less}).decode().strip()
         record({
             "kind": "entry.redacted", "v": 1, "event_at": 99, "source": target.source,
             "event_id": target.event_id, "stub": stub, "reason": "erasure", "by": "person:dpo",

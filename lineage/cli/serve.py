@@ -28,7 +28,7 @@ from lineage.errors import ConfigError
 from lineage.settings import Settings, load_settings
 from lineage.wiring import open_workspace
 
-__all__ = ["Server", "serve"]
+__all__ = ["Server", "end_by_signals", "serve"]
 
 _GRACE_SECONDS = 30
 _MOST_CONNECTIONS = 1_000
@@ -76,8 +76,7 @@ def serve(
         security = importlib.import_module("lineage.web.security")
         importlib.import_module("lineage.web.logs").log_to(sys.stderr, log_level)
         _check_exposure(settings, loopback=security.is_loopback(settings.host))
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, _stop)
+        end_by_signals()
         with only_service(settings) as note, bound(settings) as listening:
             taken = listening.getsockname()[1]
             note(taken)
@@ -130,6 +129,12 @@ def _shared_metrics(workers: int) -> Iterator[Path | None]:
 
 def _forget(pid: int, shared: Path) -> None:
     importlib.import_module("prometheus_client.multiprocess").mark_process_dead(pid, str(shared))
+
+
+def end_by_signals() -> None:
+    """SIGTERM and Ctrl-C end this process with status 0."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
 
 
 def _stop(_number: int, _frame: Any) -> None:

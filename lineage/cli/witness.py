@@ -125,17 +125,18 @@ def follow_log(
 def serve(*, logs: tuple[str, ...], host: str, port: int, as_json: bool) -> None:
     """Cosign what logs send (C2SP tlog-witness): POST /add-checkpoint, until stopped."""
     from lineage.cli.listening import bound
-    from lineage.cli.serve import Server
+    from lineage.cli.serve import Server, end_by_signals
 
     settings = replace(load_settings(), host=host, port=port)
     one = _witness(settings, logs)
     # Named, not imported: the faces of the product do not depend on each other.
     app = importlib.import_module("lineage.web.witness").create_app(one)
+    end_by_signals()
     with bound(settings) as listening:
         shown = f"[{host}]" if ":" in host else host
         value = {"url": f"http://{shown}:{listening.getsockname()[1]}", "origins": one.origins}
         said = f"witness {one.key.name} at {value['url']} for {', '.join(one.origins)}"
-        ready = functools.partial(emit, value, as_json=as_json, human=lambda: click.echo(said))
+        ready = functools.partial(click.echo, json.dumps(value) if as_json else said)
         Server(app, ready).run([listening])
 
 

@@ -83,8 +83,14 @@ def prove_entry(store: Store, seq: int, sealed: StoredCheckpoint | None = None) 
     chain = [entry]
     while chain[-1].salt is None and len(chain) <= _MOST_REDACTIONS:
         by = _redaction_of(store, chain[-1])
-        if by is None or by.seq > sealed.size:
+        if by is None:
             break
+        if by.seq > sealed.size:
+            raise UnknownNameError(
+                f"entry {chain[-1].seq} was redacted by entry {by.seq}, which the checkpoint of "
+                f"{sealed.size:,} entries does not cover",
+                hint="`lineage ledger checkpoint` makes one that does",
+            )
         chain.append(by)
     shown = [_included(store, one, sealed) for one in chain]
     return proof_bundle(sealed.note, shown[0], shown[1:])
