@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from lineage.record.recorder import Recorder
 from lineage.record.seal.guard import SealGuard
 from lineage.record.seal.keyfile import KeyFile
 from lineage.record.seal.publishing import places_of
+from lineage.record.seal.schedule import Schedule, Sealing
 from lineage.record.seal.sealer import Sealer
 from lineage.settings import Settings
 from lineage.store.blobs import BlobStore, DirectoryBlobs
@@ -35,6 +37,7 @@ __all__ = [
     "local_actor",
     "migrate_store",
     "open_accepting",
+    "open_sealing",
     "open_store",
     "open_workspace",
     "scratch_store",
@@ -209,6 +212,18 @@ def _sealer(settings: Settings, store: Store) -> Sealer:
     guard = SealGuard(store, key_file, settings.last_checkpoint, places)
     store.guard(guard)
     return Sealer(store, key_file, guard, settings.last_checkpoint, places)
+
+
+def open_sealing(workspace: Workspace, accepting: Accepting | None) -> Sealing:
+    """What seals the store while a service runs; nothing before there is a key."""
+    settings = workspace.settings
+    schedule = Schedule(settings.seal_every, settings.seal_entries)
+    answers = (lambda: accepting.pulse.answers) if accepting else (lambda: True)
+    return Sealing(workspace.sealer, schedule, _now, answers)
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
 
 
 def open_accepting(

@@ -19,9 +19,14 @@ from lineage.model.proofs import to_line
 from lineage.record.seal.changing import begin_log, make_key, rotate_key
 from lineage.record.seal.folder import write_file
 from lineage.record.seal.keys import LedgerKey, ledger_keys
-from lineage.record.seal.proofs import checkpoint_of_size, prove_consistency, prove_entry
+from lineage.record.seal.proofs import (
+    checkpoint_of_size,
+    entry_named,
+    prove_consistency,
+    prove_entry,
+)
 from lineage.record.seal.sealer import Sealed
-from lineage.store.contract import Store, StoredCheckpoint
+from lineage.store.contract import StoredCheckpoint
 
 __all__ = ["checkpoint", "checkpoints", "consistency", "init_key", "keys", "ledger", "prove"]
 
@@ -133,7 +138,7 @@ def prove(*, entry: str, size: int | None, output: Path | None, as_json: bool) -
     hashes, and a signed checkpoint.
     """
     with workspace(read_only=True) as ws:
-        seq = _seq_of(ws.store, entry)
+        seq = entry_named(ws.store, entry)
         sealed = None if size is None else checkpoint_of_size(ws.store, size)
         if sealed is not None and sealed.size < seq:
             raise UnknownNameError(
@@ -172,19 +177,6 @@ def _hand_out(bundle: dict[str, Any], output: Path | None, what: str, *, as_json
     write_file(output.absolute(), line, 0o600)
     value = {"path": str(output), "bytes": len(line), "format": bundle["format"]}
     emit(value, as_json=as_json, human=lambda: click.echo(f"{output}: {what}, {len(line):,} bytes"))
-
-
-def _seq_of(store: Store, entry: str) -> int:
-    if entry.isascii() and entry.isdigit():
-        return int(entry)
-    source, mark, event_id = entry.rpartition("#")
-    seq = store.find(source, event_id) if mark else None
-    if seq is None:
-        raise UnknownNameError(
-            f"no entry {entry!r}",
-            hint="give its position, or SOURCE#EVENT_ID as `ledger show` has it",
-        )
-    return seq
 
 
 def _size_in(note: str) -> int:

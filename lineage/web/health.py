@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 
 from lineage.errors import LineageError
+from lineage.model.canonical import iso
 from lineage.record.accepting import Accepting
+from lineage.store.contract import Head
 from lineage.web.replies import reply
 from lineage.web.service import Service, service_of
 
@@ -30,12 +34,31 @@ async def readyz(request: Request) -> Response:
     if service.accepting is not None:
         return await _with_backlog(service, service.accepting)
     try:
-        head = await service.reading(service.store.head)
+        head = await service.reading(lambda: _head(service))
     except LineageError as fault:
         refusal = {"status": "not ready", "accepting": False, "recording": False}
         return reply({**refusal, "error": fault.as_dict()}, 503)
     ready = {"status": "ready", "accepting": True, "recording": True}
-    return reply({**ready, "position": head.seq, "waiting": service.committer.depth})
+    facts = {"position": head.seq, "waiting": service.committer.depth, "seal": _seal(service)}
+    return reply({**ready, **facts})
+
+
+def _head(service: Service) -> Head:
+    """The head, if it is none that lacks what was sealed: then nothing is recorded."""
+    head = service.store.head()
+    service.workspace.sealer.guard.require(head)
+    return head
+
+
+def _seal(service: Service) -> dict[str, Any]:
+    """How far the record is sealed. That sealing fails is no reason to take nothing in."""
+    sealing = service.sealing
+    size, at = sealing.sealed or (0, None)
+    return {
+        "position": size,
+        "at": None if at is None else iso(at),
+        **({"error": sealing.fault.as_dict()} if sealing.fault else {}),
+    }
 
 
 async def _with_backlog(service: Service, way: Accepting) -> Response:
@@ -54,6 +77,7 @@ async def _with_backlog(service: Service, way: Accepting) -> Response:
             "events": waiting.events, "bytes": waiting.bytes, "age": round(waiting.age, 3),
             "most": service.settings.spool_max,
         },
+        "seal": _seal(service),
         **({"error": fault.as_dict()} if fault else {}),
     }  # fmt: skip
     return reply(facts, 200 if accepting else 503)

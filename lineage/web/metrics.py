@@ -7,6 +7,7 @@ are sums, of gauges it is said with each what several of them mean.
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -18,6 +19,7 @@ from lineage.record.intake import Outcome
 if TYPE_CHECKING:
     from lineage.record.accepting import Accepting, Writers
     from lineage.record.dead_letters import DeadLetters
+    from lineage.record.seal.schedule import Sealing
 
 __all__ = ["Metrics"]
 
@@ -28,6 +30,9 @@ _GAUGES: dict[str, tuple[str, _OfSeveral]] = {
     "store_position": ("Seq of the last entry recorded.", "max"),
     "dead_letters": ("Refused events that wait to be replayed.", "mostrecent"),
     "writers_waiting": ("Writers that wait for a commit.", "livesum"),
+    "sealed_position": ("Seq of the last entry that a signed checkpoint covers.", "max"),
+    "seal_age_seconds": ("How long ago the last checkpoint was made.", "livemin"),
+    "sealing": ("1 while sealing and publishing work, 0 after a fault.", "livemin"),
 }
 _GAUGES_OF_BACKLOG: dict[str, tuple[str, _OfSeveral]] = {
     "recording": ("1 while the store answers, 0 while it is away.", "livemin"),
@@ -43,6 +48,7 @@ class Watched(Protocol):
 
     committer: Writers
     accepting: Accepting | None
+    sealing: Sealing
 
     @property
     def workspace(self) -> HasDeadLetters:
@@ -109,6 +115,10 @@ class Metrics:
         }
         if position is not None:
             values["store_position"] = position
+        values["sealing"] = watched.sealing.works
+        if watched.sealing.sealed is not None:
+            size, at = watched.sealing.sealed
+            values |= {"sealed_position": size, "seal_age_seconds": time.time() - at / 1e6}
         if watched.accepting is not None:
             waiting = watched.accepting.backlog.waiting()
             values |= {

@@ -17,9 +17,10 @@ from lineage.query.graphql.context import Context
 from lineage.record.group import GroupCommitter
 from lineage.record.intake import Intake
 from lineage.record.recorder import Incoming
+from lineage.record.seal.schedule import Sealing
 from lineage.store.contract import Receipt
 from lineage.web.metrics import Metrics
-from lineage.wiring import Workspace, open_accepting
+from lineage.wiring import Workspace, open_accepting, open_sealing
 
 __all__ = ["Service", "service_of"]
 
@@ -54,6 +55,7 @@ class Service:
             workspace.dead_letters,
             max_event=self.settings.max_event,
         )
+        self.sealing: Sealing = open_sealing(workspace, self.accepting)
         self._readers = anyio.CapacityLimiter(_READERS)
         self._writers = anyio.CapacityLimiter(_WRITERS)
 
@@ -102,6 +104,7 @@ class Service:
 
     def close(self) -> None:
         """Record what was accepted, then stop writing."""
+        self.sealing.close(_CLOSING)
         if self.accepting is not None:
             self.accepting.close()
         self.committer.close(_CLOSING)

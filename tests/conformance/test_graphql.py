@@ -23,9 +23,13 @@ from lineage.model.changes import (
     TagAdded,
     Use,
 )
+from lineage.model.checkpoint import Checkpoint
 from lineage.model.claims import EdgeType
 from lineage.model.envelope import Actor, commitment_of
 from lineage.model.ids import artifact_id, file_token, run_id
+from lineage.model.merkle import verify_consistency
+from lineage.model.notes import generate_key, sign_note, text_of
+from lineage.model.proofs import Consistency
 from lineage.ownership.kinds import scan_owned
 from lineage.query.graphql import limits, runs
 from lineage.query.graphql.context import Context
@@ -33,7 +37,7 @@ from lineage.query.graphql.fast import FastExecutor
 from lineage.query.graphql.links import Relation
 from lineage.query.graphql.schema import execute, printed
 from lineage.record.interpret import interpret
-from lineage.store.contract import Direction, Store, View
+from lineage.store.contract import Direction, Head, Store, View
 from lineage.store.memory import MemoryStore
 from lineage.store.sqlite import SqliteStore
 from tests.conformance.worlds import (
@@ -948,6 +952,52 @@ def test_the_ledger_can_be_read_and_checked(shared: World) -> None:
         assert entry["body"] == json.loads(stored.body)
         assert commitment_of(bytes.fromhex(entry["salt"]), body).hex() == entry["commitment"]
         assert not entry["redacted"]
+
+
+def test_a_sealed_ledger_gives_checkpoints_and_proofs(world: World) -> None:
+    """What was not sealed is not proved; a redacted entry comes with what redacted it."""
+    nothing = ask(world, "{ ledger { checkpoint { note } } }")
+    assert nothing == {"ledger": {"checkpoint": None}}
+    assert fault(world, '{ ledger { proof(id: "2") } }')["code"] == "not-found"
+    key = generate_key("example.com/log")
+
+    def sign(head: Head) -> bytes:
+        text = Checkpoint(key.name, head.seq, head.frontier.root()).text()
+        return sign_note(text, [key])
+
+    old = world.store.seal(sign)
+    target = next(world.store.entries(10, 1))
+    said = json.loads(target.body)
+    stub = {name: said[name] for name in ("event_at", "kind", "v", "run")}
+    stub |= {"command": [], "user": {"person": PERSON}}
+    world.add([EntryRedacted(
+        event_at=T0, source=target.source, event_id=target.event_id, stub=json.dumps(stub),
+        reason="x", by="y",
+    )])  # fmt: skip
+    new = world.store.seal(sign)
+    shown = ask(world, """query($old: Seq!) { ledger {
+      checkpoint { note origin size rootHash signedBy }
+      was: checkpoint(size: $old) { size }
+      proof(id: "11") before: proof(id: "2", size: $old) consistency(old: $old) } }""",
+      old=old.size)["ledger"]  # fmt: skip
+    head = world.store.head()
+    assert shown["checkpoint"] == {
+        "note": new.note.decode(), "origin": key.name, "size": head.seq,
+        "rootHash": head.frontier.root().hex(), "signedBy": [f"{key.name}+{key.public.id.hex()}"],
+    }  # fmt: skip
+    assert shown["was"]["size"] == old.size
+    proof = shown["proof"]
+    assert (proof["format"], proof["index"], proof["entry"]["salt"]) == (
+        "lineage-proof/1",
+        10,
+        None,
+    )
+    assert [r["index"] for r in proof["redactions"]] == [new.size - 1]
+    assert shown["before"]["checkpoint"] == old.note.decode()
+    found = Consistency.of_value(shown["consistency"])
+    assert (found.old, found.new) == (old.note, new.note)
+    roots = Checkpoint.of_text(text_of(found.old)).root, head.frontier.root()
+    assert verify_consistency(old.size, new.size, *roots, proof=found.path)
 
 
 def test_a_redacted_entry_shows_its_stub_and_keeps_its_leaf(world: World) -> None:

@@ -7,14 +7,22 @@ import base64
 import strawberry
 
 from lineage.errors import MalformedError, RefusedError, UnknownNameError
+from lineage.model import checkpoint
 from lineage.model.canonical import parse_json
+from lineage.model.notes import signatures_of, text_of
 from lineage.query.graphql.context import Asking, Paging
 from lineage.query.graphql.describing import After, First, described, field
 from lineage.query.graphql.pages import PageInfo, page_info
 from lineage.query.graphql.scalars import JSON, Seq, Time, shown_time
-from lineage.store.contract import Store, StoredEntry, View
+from lineage.record.seal.proofs import (
+    checkpoint_of_size,
+    entry_named,
+    prove_consistency,
+    prove_entry,
+)
+from lineage.store.contract import Store, StoredCheckpoint, StoredEntry, View
 
-__all__ = ["Entry", "Ledger"]
+__all__ = ["Checkpoint", "Entry", "Ledger"]
 
 VERIFY_ENTRY = (
     "leaf = SHA-256(0x00 || canonical envelope); commitment = SHA-256(salt || body); "
@@ -119,6 +127,28 @@ class Head:
 
 
 @described
+class Checkpoint:
+    """What the ledger signed of itself at one size (C2SP tlog-checkpoint): keep it elsewhere."""
+
+    note: str = strawberry.field(description="The signed note, byte for byte.")
+    origin: str = strawberry.field(description="The name of the log.")
+    size: Seq = strawberry.field(description="It covers the entries up to this one.")
+    root_hash: str = strawberry.field(description="RFC 6962 root over them, hex.")
+    sealed_at: Time | None = strawberry.field(description="The store's clock then; not signed.")
+    signed_by: list[str] = strawberry.field(description="Name and key id of every signature.")
+
+    @classmethod
+    def of(cls, sealed: StoredCheckpoint) -> Checkpoint:
+        """A checkpoint of the store."""
+        found = checkpoint.Checkpoint.of_text(text_of(sealed.note))
+        return cls(
+            note=sealed.note.decode(), origin=found.origin, size=Seq(found.size),
+            root_hash=found.root.hex(), sealed_at=shown_time(sealed.sealed_at),
+            signed_by=[f"{s.name}+{s.key_id.hex()}" for s in signatures_of(sealed.note)],
+        )  # fmt: skip
+
+
+@described
 class Ledger:
     """Everything that was ever recorded, in order, with the means to check it."""
 
@@ -142,6 +172,48 @@ class Ledger:
                 f"no entry {seq}", pointer="/seq", hint="`ledger { head { seq } }` says the last"
             )
         return found
+
+    @field
+    def checkpoint(self, size: Seq | None = None) -> Checkpoint | None:
+        """The last signed checkpoint, or that of so many entries; null where there is none."""
+        if size is not None:
+            return Checkpoint.of(checkpoint_of_size(self.store, size))
+        last = self.store.last_checkpoint()
+        return None if last is None else Checkpoint.of(last)
+
+    @field
+    def proof(self, info: Asking, id: strawberry.ID, size: Seq | None = None) -> JSON:  # noqa: A002
+        """That an entry is sealed: what `lineage-verify` reads (lineage-proof/1), body included.
+
+        `id` is its position, or source#eventId; `size` names another checkpoint than the last.
+        """
+        seq = entry_named(self.store, id)
+        sealed = None if size is None else checkpoint_of_size(self.store, size)
+        if sealed is not None and sealed.size < seq:
+            raise UnknownNameError(
+                f"the checkpoint of {sealed.size:,} entries does not cover entry {seq}",
+                pointer="/size", hint="leave it out, or name a larger one",
+            )  # fmt: skip
+        bundle = prove_entry(self.store, seq, sealed)
+        info.context.spend(len(bundle["entry"]["body"]))
+        return JSON(bundle)
+
+    @field
+    def consistency(self, old: Seq, new: Seq | None = None) -> JSON:
+        """That a checkpoint extends an older one: what `lineage-verify` reads.
+
+        Format lineage-consistency/1; `new` is the last one unless it is given.
+        """
+        before = checkpoint_of_size(self.store, old)
+        after = checkpoint_of_size(self.store, new or before.size)
+        if new is None:
+            after = self.store.last_checkpoint() or after
+        if after.size < before.size:
+            raise UnknownNameError(
+                f"{after.size} is before {before.size}",
+                pointer="/new", hint="give the smaller size first",
+            )  # fmt: skip
+        return JSON(prove_consistency(self.store, before, after))
 
     @field
     def entries(self, first: First = 50, after: After = None) -> EntryConnection:

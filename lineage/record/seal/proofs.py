@@ -26,7 +26,9 @@ from lineage.model.tiles import Tiles
 from lineage.record.interpret import interpret
 from lineage.store.contract import Store, StoredCheckpoint, StoredEntry
 
-__all__ = ["checkpoint_covering", "checkpoint_of_size", "prove_consistency", "prove_entry"]
+__all__ = [
+    "checkpoint_covering", "checkpoint_of_size", "entry_named", "prove_consistency", "prove_entry",
+]  # fmt: skip
 
 Proof = TypeVar("Proof")
 _MOST_REDACTIONS = 8
@@ -53,6 +55,20 @@ def checkpoint_of_size(store: Store, size: int) -> StoredCheckpoint:
             hint="`lineage ledger checkpoints` lists those there are",
         )
     return found
+
+
+def entry_named(store: Store, text: str) -> int:
+    """The seq of an entry by its position or SOURCE#EVENT_ID. Raises ``UnknownNameError``."""
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    source, mark, event_id = text.rpartition("#")
+    seq = store.find(source, event_id) if mark else None
+    if seq is None:
+        raise UnknownNameError(
+            f"no entry {text[:200]!r}",
+            hint="give its position, or SOURCE#EVENT_ID as `lineage ledger show` has them",
+        )
+    return seq
 
 
 def prove_entry(store: Store, seq: int, sealed: StoredCheckpoint | None = None) -> dict[str, Any]:

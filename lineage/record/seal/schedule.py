@@ -51,13 +51,19 @@ class Sealing:
         self._clock = clock
         self._answers = answers
         self._stopping = threading.Event()
-        self._publish_again = True
+        self.unpublished = True
+        """Whether a place may lack a checkpoint: it was not reached, or not asked yet."""
         self.sealed: tuple[int, int] | None = None
         """Size and time of the last checkpoint, when the store was last asked."""
         self.fault: LineageError | None = None
         """Why the last try failed; None if it did not."""
         self._thread = threading.Thread(target=self._run, name="sealing", daemon=True)
         self._thread.start()
+
+    @property
+    def works(self) -> bool:
+        """Whether the last try went through, and everything is published."""
+        return self.fault is None and not self.unpublished
 
     def close(self, seconds: float | None = None) -> None:
         """Stop. A checkpoint that is being made is completed, or by the next process."""
@@ -77,22 +83,23 @@ class Sealing:
                 self.fault = LineageError(f"sealing failed: {fault!r}")
             if self.fault is not None and str(self.fault) != str(before):
                 log.error("not sealed: %s", self.fault)
-            wait = _AFTER_FAULT if self.fault or self._publish_again else _LOOK_EVERY
+            wait = _LOOK_EVERY if self.works else _AFTER_FAULT
 
     def _look(self) -> None:
         sealer, now = self._sealer, self._clock()
         last, size = sealer.store.last_checkpoint(), sealer.store.head().seq
         self.sealed = (last.size, last.sealed_at) if last else None
+        if self.unpublished:
+            sealer.guard.judge(thorough=True)  # of remote places too: the first time, and again
         if not sealer.has_key:
-            self.fault, self._publish_again = None, False
+            self.fault, self.unpublished = None, False
             return
         seconds = (now - last.sealed_at) / 1e6 if last else None
         if self._schedule.is_due(unsealed=size - (last.size if last else 0), seconds=seconds):
             made = sealer.seal()
             self.sealed = (made.checkpoint.size, made.checkpoint.sealed_at)
-            self._publish_again = bool(made.faults)
-        elif self._publish_again:
+            self.unpublished = bool(made.faults)
+        elif self.unpublished:
             # What was sealed before this process, or while a place was away.
-            sealer.guard.judge(thorough=True)
-            self._publish_again = bool(sealer.publish()[1])
+            self.unpublished = bool(sealer.publish()[1])
         self.fault = None
