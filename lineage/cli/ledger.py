@@ -16,6 +16,7 @@ from lineage.model.canonical import iso
 from lineage.record import backup as backups
 from lineage.record.ledger import verify as verify_ledger
 from lineage.record.rebuild import rebuild as rebuild_into
+from lineage.record.seal.checking import promises
 from lineage.store.contract import StoredEntry
 from lineage.wiring import Workspace, copyable, scratch_store
 
@@ -59,13 +60,19 @@ def head(*, as_json: bool) -> None:
 def verify(*, expect: tuple[str, ...], ledger_only: bool, as_json: bool) -> None:
     """Re-read everything; name the first position that does not hold (exit 1).
 
-    The graph that answers are given from is compared with what the ledger says, too.
+    Checkpoints have to be signed by keys that the ledger names, and their roots to be those of its
+    entries. The graph that answers are given from is compared with what the ledger says, too.
     """
     roots = dict(map(_expected, expect))
     with workspace(read_only=True) as ws:
+        with progress("reading checkpoints") as tick:
+            sealed = promises(ws.store, progress=tick)
         total = ws.store.head().seq
         with progress("verifying", total) as tick:
-            result = verify_ledger(ws.store, ws.blobs, expect=roots, progress=tick)
+            expected = {**sealed.roots, **roots}
+            result = verify_ledger(ws.store, ws.blobs, expect=expected, progress=tick)
+        result.faults += sealed.faults
+        result.faults.sort(key=lambda fault: (fault.position == 0, fault.position))
         graph = None
         if not ledger_only and not result.faults:
             graph, _, _ = _compared(ws)
@@ -77,6 +84,8 @@ def verify(*, expect: tuple[str, ...], ledger_only: bool, as_json: bool) -> None
         "redacted": result.redacted,
         "uninterpreted": result.uninterpreted,
         "blobs": result.blobs,
+        "checkpoints": sealed.count,
+        "sealed": sealed.last,
         "first_bad": result.first_bad,
         "faults": [asdict(fault) for fault in result.faults[:100]],
     }
@@ -86,6 +95,8 @@ def verify(*, expect: tuple[str, ...], ledger_only: bool, as_json: bool) -> None
         click.echo(
             f"{shown}: {result.entries:,} entries, {result.blobs:,} blobs, root {result.root}"
         )
+        if sealed.count:
+            click.echo(f"sealed up to entry {sealed.last:,} by {sealed.count:,} checkpoints")
         if graph is not None:
             click.echo(f"the graph {'is' if graph else 'is NOT'} what the ledger says")
         for count, what in (

@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "migrate": "lineage.cli.migrate:migrate",
     "owners": "lineage.cli.owners:owners",
     "pin": "lineage.cli.pin:pin",
+    "ready": "lineage.cli.readiness:ready",
     "rebuild": "lineage.cli.ledger:rebuild",
     "reproduce": "lineage.cli.reproduce:reproduce",
     "run": "lineage.cli.run:run",

@@ -13,6 +13,7 @@ import pytest
 
 from lineage.model.keys import PublicKey
 from lineage.model.notes import open_note
+from lineage.store.contract import StoredCheckpoint
 from tests.sealing import ORIGIN, opened, write
 from tests.serving import Serving, event, lineage, until
 
@@ -90,6 +91,38 @@ def test_what_cannot_be_proved_or_sealed_says_why(
     done = lineage(tmp_path, "ledger", *words, "--json")
     assert done.returncode in {64, 66}
     assert json.loads(done.stderr)["error"]["code"] == code
+
+
+def test_verifying_reads_the_checkpoints(tmp_path: Path) -> None:
+    told(tmp_path, "ledger", "init-key", "--name", ORIGIN)
+    told(tmp_path, "ledger", "init-key", "--rotate")
+    sound = told(tmp_path, "ledger", "verify")
+    assert (sound["sound"], sound["checkpoints"], sound["sealed"]) == (True, 2, 2)
+    with opened(tmp_path) as ws:
+        write(ws, 1)
+        first = next(ws.store.checkpoints())
+        ws.store.adopt([StoredCheckpoint(3, 0, first.note)])
+    done = lineage(tmp_path, "ledger", "verify", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["faults"] == [
+        {"position": 3, "what": "a checkpoint of 1 entries stands at 3"}
+    ]
+
+
+def test_ready_says_what_an_append_would_meet(tmp_path: Path, published: Path) -> None:
+    home = tmp_path / "home"
+    told(home, "ledger", "init-key", "--name", ORIGIN)
+    said = told(home, "ready", LINEAGE_SEAL_PUBLISH=str(published))
+    assert (said["ready"], said["position"], said["sealed"], said["has_key"]) == (True, 1, 1, True)
+    away = told(home, "ready", LINEAGE_SEAL_PUBLISH=str(tmp_path / "away"))
+    assert list(away["unreachable"]) == [str(tmp_path / "away")]
+    note = (home / ("store" if (home / "store.db").exists() else "neo4j")).with_suffix(
+        ".checkpoint"
+    )
+    note.write_bytes(note.read_bytes().replace(b"\n1\n", b"\n2\n", 1))
+    done = lineage(home, "ready", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stderr)["error"]["code"] == "not-as-sealed"
 
 
 @pytest.fixture(params=[{"LINEAGE_SEAL_EVERY": "1"}, {"LINEAGE_SEAL_EVERY": "0"}])

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 from lineage.errors import LineageError, TamperedError, UnknownNameError
 from lineage.model.checkpoint import Checkpoint
 from lineage.model.claims import EntryRef
-from lineage.model.envelope import Envelope
 from lineage.model.merkle import (
     consistency_proof,
     inclusion_proof,
@@ -111,18 +110,14 @@ def prove_consistency(store: Store, old: StoredCheckpoint, new: StoredCheckpoint
 
 def _included(store: Store, entry: StoredEntry, sealed: StoredCheckpoint) -> Included:
     root = _checkpoint(sealed).root
-    envelope = Envelope(
-        entry.seq, entry.recorded_at, entry.kind, entry.v, entry.source, entry.event_id,
-        entry.actor, entry.commitment,
-    )  # fmt: skip
-    leaf = envelope.leaf()
+    leaf = entry.envelope.leaf()
 
     def make(tiles: Tiles) -> list[bytes] | None:
         path = inclusion_proof(entry.seq - 1, sealed.size, tiles.root)
         return path if verify_inclusion(leaf, entry.seq - 1, sealed.size, path, root) else None
 
     path = _checked(store, make, f"entry {entry.seq} is not what was sealed", entry.seq)
-    return Included(Shown(envelope, entry.salt, entry.body), path)
+    return Included(Shown(entry.envelope, entry.salt, entry.body), path)
 
 
 def _checked(
