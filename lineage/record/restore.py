@@ -1,0 +1,304 @@
+"""Restoring: a ledger read from an archive or a backup into a store, proved before it is appended.
+
+(1) The leaves up to the end, and on to the next known root, come to every root that is known of
+them, checkpoints' among them. They are pushed on the frontier of the store to restore into, so that
+this also proves that what it holds already is the beginning of the same ledger: this is how a
+restore that was interrupted goes on. (2) Every stub is that of a redaction. (3) Entries are
+appended with their times, salts and commitments, each with its own leaf and commitment checked,
+after the blobs that they name; checkpoints are kept at their sizes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from lineage.errors import ArchiveDamagedError, RestoreOccupiedError, UnknownNameError
+from lineage.model.checkpoint import Checkpoint
+from lineage.model.claims import EntryRef
+from lineage.model.keys import PublicKey
+from lineage.model.merkle import Frontier
+from lineage.model.notes import open_note, text_of
+from lineage.record.ledger import blobs_named, faults_of, stubs_of
+from lineage.record.rebuild import again
+from lineage.record.sources import Mark, Source
+from lineage.store.blobs import BlobStore
+from lineage.store.contract import Store, StoredCheckpoint, StoredEntry
+
+__all__ = ["Restored", "restore"]
+
+_LEAVES, _ENTRIES, _BYTES = 8192, 1000, 16 << 20
+
+
+@dataclass(slots=True)
+class Restored:
+    """What was done: the store holds the first ``size`` entries now, with the root ``root``.
+
+    ``sealed`` of them are covered by a checkpoint of the source. ``erased_later`` are stubs whose
+    redaction comes after ``size``: `lineage ledger verify` of the store cannot know them.
+    """
+
+    size: int = 0
+    root: str = ""
+    entries: int = 0
+    blobs: int = 0
+    checkpoints: int = 0
+    sealed: int = 0
+    erased_later: list[int] = field(default_factory=list)
+    missing_blobs: list[str] = field(default_factory=list)
+
+
+def restore(
+    source: Source,
+    target: Store,
+    blobs: BlobStore,
+    *,
+    until: int | None = None,
+    keys: Sequence[PublicKey] = (),
+    expect: Mapping[int, bytes] | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Restored:
+    """Restore the first ``until`` entries (default: all) into an empty store, or go on with it.
+
+    ``keys``: the last checkpoint must be signed by one of them. ``expect``: roots kept elsewhere,
+    by size. Raises ``ArchiveDamagedError`` for what does not hold, before anything of it is
+    appended; ``RestoreOccupiedError`` where the store holds something else; ``BadSignatureError``,
+    ``UnknownNameError`` where the source ends before ``until``.
+    """
+    end = source.head().seq if until is None else until
+    _must_reach(source, target, end)
+    marks = _marks(source, keys, expect or {})
+    _prove(source, target, end, marks)
+    result = Restored(size=end)
+    result.sealed = min(end, max((mark.size for mark in marks if mark.checkpoint), default=0))
+    result.erased_later = _erased_later(source, end)
+    _Run(source, target, blobs, marks, result).append(end, progress)
+    root = target.head().frontier.root()
+    result.root = root.hex()
+    return result
+
+
+def _must_reach(source: Source, target: Store, end: int) -> None:
+    last, there = source.head().seq, target.head().seq
+    if end > last:
+        raise UnknownNameError(
+            f"no entry {end:,}: this ends at {last:,}", hint="restore up to there, or leave it out"
+        )
+    if there > end:
+        raise RestoreOccupiedError(
+            f"the store holds {there:,} entries already, more than {end:,}",
+            hint="name an empty store by LINEAGE_STORE: a restore never takes anything away",
+        )
+
+
+def _marks(source: Source, keys: Sequence[PublicKey], expect: Mapping[int, bytes]) -> list[Mark]:
+    """Known roots, each as its checkpoint says it, with those kept elsewhere."""
+    marks = {mark.size: mark for mark in source.marks()}
+    for mark in marks.values():
+        if mark.checkpoint is not None:
+            told = Checkpoint.of_text(text_of(mark.checkpoint.note))
+            if (told.size, told.root) != (mark.size, mark.root):
+                raise _does_not_hold(mark.size, "its checkpoint says another size or root")
+    if keys:
+        signed = [mark.checkpoint for mark in marks.values() if mark.checkpoint is not None]
+        if not signed:
+            raise ArchiveDamagedError(
+                "there is no checkpoint in it that a key could have signed",
+                hint="leave out --key, and compare the root with one kept elsewhere (--expect)",
+            )
+        open_note(signed[-1].note, keys)
+    last = source.head().seq
+    for size, root in expect.items():
+        if size > last:
+            raise _does_not_hold(size, f"it is expected, and this ends at {last:,}")
+        if size in marks and marks[size].root != root:
+            raise _does_not_hold(size, "the root up to there is not the expected one")
+        marks.setdefault(size, Mark(size, root))
+    return [marks[size] for size in sorted(marks)]
+
+
+# --- before anything is appended
+
+
+def _prove(source: Source, target: Store, end: int, marks: Sequence[Mark]) -> None:
+    """Step 1. Raises ``RestoreOccupiedError``, ``ArchiveDamagedError`` naming the position."""
+    start = target.head().frontier
+    bad = _first_bad(source, start, end, marks)
+    if bad is None:
+        return
+    if start.size and _first_bad(source, Frontier.empty(), end, marks) is None:
+        raise RestoreOccupiedError(
+            f"the {start.size:,} entries in the store are not the first ones of this ledger",
+            hint="name an empty store by LINEAGE_STORE",
+        )
+    before, mark = bad
+    for entry in source.entries(before, mark.size - before):
+        for what in faults_of(entry):
+            raise _entry_does_not_hold(source, entry.seq, what)
+    raise ArchiveDamagedError(
+        f"entries {before + 1} to {mark.size} do not have the root that is known of them",
+        hint="bring the archive back from a copy; what comes before is sound (`--until`)",
+        position=before + 1, **source.blame(before + 1),
+    )  # fmt: skip
+
+
+def _first_bad(
+    source: Source, start: Frontier, end: int, marks: Sequence[Mark]
+) -> tuple[int, Mark] | None:
+    """The first mark whose root is not that of the leaves, and the size that was sound before."""
+    frontier = Frontier(list(start.subtrees))
+    sound = frontier.size
+    for mark in marks:
+        if mark.size < start.size:
+            continue
+        for leaf in _leaves(source, frontier.size, mark.size):
+            frontier.push(leaf)
+        if frontier.root() != mark.root:
+            return sound, mark
+        sound = mark.size
+        if mark.size >= end:
+            return None
+    return None
+
+
+def _leaves(source: Source, start: int, end: int) -> Iterator[bytes]:
+    for first in range(start, end, _LEAVES):
+        last = min(first + _LEAVES, end)
+        leaves = source.leaves(first, last)
+        if len(leaves) != last - first:
+            raise _entry_does_not_hold(source, first + len(leaves) + 1, "it is missing")
+        yield from leaves
+
+
+def _erased_later(source: Source, end: int) -> list[int]:
+    """Step 2: entries up to ``end`` that a later redaction erased. Every other has one before."""
+    stubs, redactions = source.redacted()
+    told: dict[EntryRef, tuple[str, str, bytes, int]] = {}
+    for entry in redactions:
+        for target, stub in stubs_of(entry).items():
+            # Of several the last in the order of (event id, source) stands, as in the stores.
+            one = (entry.event_id, entry.source, stub, entry.seq)
+            told[target] = max(one, told.get(target, one))
+    later = []
+    for entry in stubs:
+        found = told.get(EntryRef(entry.source, entry.event_id))
+        if found is None or found[2] != entry.body:
+            raise _entry_does_not_hold(
+                source, entry.seq, "the body is neither what was committed to nor a stub"
+            )
+        if entry.seq <= end < found[3]:
+            later.append(entry.seq)
+    return later
+
+
+# --- appending
+
+
+class _Run:
+    """Step 3."""
+
+    def __init__(
+        self,
+        source: Source,
+        target: Store,
+        blobs: BlobStore,
+        marks: Sequence[Mark],
+        result: Restored,
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._blobs = blobs
+        self._marks = {mark.size: mark for mark in marks}
+        last = target.last_checkpoint()
+        after = last.size if last else 0
+        self._sealed = deque(
+            mark.checkpoint for mark in marks if mark.checkpoint and mark.size > after
+        )
+        self._result = result
+
+    def append(self, end: int, progress: Callable[[int], None] | None) -> None:
+        """Append what the store lacks, in order, up to ``end``."""
+        head = self._target.head()
+        frontier, at = head.frontier, head.recorded_at
+        self._adopt(head.seq)
+        for batch in self._batches(head.seq, end):
+            for entry in batch:
+                self._check(entry, frontier.size + 1, at)
+                frontier.push(entry.leaf)
+                at = entry.recorded_at
+                mark = self._marks.get(entry.seq)
+                if mark is not None and frontier.root() != mark.root:
+                    raise _does_not_hold(entry.seq, "the root is not what it was a moment ago")
+            self._bring_blobs(batch)
+            self._append(batch)
+            self._adopt(batch[-1].seq)
+            if progress is not None:
+                progress(batch[-1].seq)
+        if (missing := frontier.size) != end:
+            raise _entry_does_not_hold(self._source, missing + 1, "it is missing")
+
+    def _batches(self, after: int, end: int) -> Iterator[list[StoredEntry]]:
+        batch: list[StoredEntry] = []
+        held = 0
+        for entry in self._source.entries(after, end - after):
+            batch.append(entry)
+            held += len(entry.body)
+            if len(batch) >= _ENTRIES or held >= _BYTES:
+                yield batch
+                batch, held = [], 0
+        if batch:
+            yield batch
+
+    def _check(self, entry: StoredEntry, seq: int, at: int) -> None:
+        if entry.seq != seq:
+            raise _entry_does_not_hold(self._source, seq, "it is missing")
+        for what in faults_of(entry, at):
+            raise _entry_does_not_hold(self._source, seq, what)
+
+    def _bring_blobs(self, batch: Sequence[StoredEntry]) -> None:
+        names = dict.fromkeys(name for entry in batch for name in blobs_named(entry))
+        wanted = [name for name in names if not self._blobs.has(name)]
+        if not wanted:
+            return
+        brought = set()
+        for name, data in self._source.blobs(wanted, batch[0].seq, batch[-1].seq):
+            self._blobs.put(data)
+            brought.add(name)
+        self._result.blobs += len(brought)
+        self._result.missing_blobs += [name for name in wanted if name not in brought]
+
+    def _append(self, batch: Sequence[StoredEntry]) -> None:
+        receipts = self._target.append([again(entry) for entry in batch])
+        for entry, receipt in zip(batch, receipts, strict=True):
+            if receipt.seq != entry.seq:
+                raise RestoreOccupiedError(
+                    f"entry {entry.seq} came to be {receipt.seq}: somebody else appends to it",
+                    hint="restore into an empty store that nothing else uses yet",
+                )
+            self._result.entries += receipt.new
+
+    def _adopt(self, size: int) -> None:
+        """Keep the checkpoints up to here."""
+        some: list[StoredCheckpoint] = []
+        while self._sealed and self._sealed[0].size <= size:
+            some.append(self._sealed.popleft())
+        if some:
+            self._target.adopt(some)
+            self._result.checkpoints += len(some)
+
+
+def _entry_does_not_hold(source: Source, seq: int, what: str) -> ArchiveDamagedError:
+    return ArchiveDamagedError(
+        f"entry {seq} does not hold: {what}",
+        hint="bring the archive back from a copy; what comes before is sound (`--until`)",
+        position=seq, **source.blame(seq),
+    )  # fmt: skip
+
+
+def _does_not_hold(size: int, what: str) -> ArchiveDamagedError:
+    return ArchiveDamagedError(
+        f"the first {size:,} entries do not hold: {what}",
+        hint="bring the archive back from a copy, or compare it with a published checkpoint",
+        position=size,
+    )
