@@ -106,7 +106,10 @@ def test_the_tail_cut_off_is_missing(copy: Path, tmp_path: Path) -> None:
     [
         ("root", "arrow_cast('x', 'Binary')"),
         ("frontier", "arrow_cast('x', 'Binary')"),
-        ("checkpoint", "replace(checkpoint, chr(10) || '40' || chr(10), chr(10) || '41' || chr(10))"),
+        (
+            "checkpoint",
+            "replace(checkpoint, chr(10) || '40' || chr(10), chr(10) || '41' || chr(10))",
+        ),
         ("size", "size + 1"),
     ],
 )
@@ -161,8 +164,7 @@ def test_a_flipped_byte_is_found_or_was_none_of_the_contents(
                     found += 1
                 else:
                     assert list(source.entries()) == wanted, (file, offset)
-            except LineageError as fault:
-                assert fault.message
+            except LineageError:
                 found += 1
         file.write_bytes(data)
     assert found > 50
