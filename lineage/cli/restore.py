@@ -10,7 +10,7 @@ import click
 from lineage.cli.context import emit, json_option, workspace
 from lineage.cli.ledger import expected
 from lineage.cli.progress import progress
-from lineage.errors import ConfigError, LineageError
+from lineage.errors import ConfigError, LineageError, NotAsSealedError
 from lineage.model.canonical import micros
 from lineage.model.checkpoint import Checkpoint
 from lineage.model.keys import PublicKey
@@ -19,7 +19,7 @@ from lineage.record.restore import Restored
 from lineage.record.restore import restore as restore_from
 from lineage.record.sources import Source
 from lineage.settings import Settings, load_settings
-from lineage.wiring import open_source
+from lineage.wiring import Workspace, open_source
 
 
 @click.command()
@@ -59,11 +59,25 @@ def restore(
             workspace(settings=settings) as ws,
             progress("restoring", end or source.head().seq) as tick,
         ):
+            # A store that is shorter than what was sealed refuses to append: until it is not.
+            ws.store.guard(lambda _: None)
             done = restore_from(
                 source, ws.store, ws.blobs, until=end, keys=signers, expect=roots, progress=tick
             )
-    value = {"store": settings.store_name, **asdict(done), "new_key": not had_key}
-    emit(value, as_json=as_json, human=lambda: _tell(settings, done, had_key=had_key))
+            behind = _behind(ws)
+    value = {
+        "store": settings.store_name, **asdict(done), "new_key": not had_key, "behind": behind
+    }  # fmt: skip
+    emit(value, as_json=as_json, human=lambda: _tell(settings, done, behind, had_key=had_key))
+
+
+def _behind(ws: Workspace) -> str:
+    """Why the store still refuses to append, if it does."""
+    try:
+        ws.sealer.guard.judge(thorough=True)
+    except NotAsSealedError as fault:
+        return fault.message
+    return ""
 
 
 def _end(source: Source, until: str | None, roots: dict[int, bytes]) -> int | None:
@@ -85,7 +99,7 @@ def _end(source: Source, until: str | None, roots: dict[int, bytes]) -> int | No
         ) from fault
 
 
-def _tell(settings: Settings, done: Restored, *, had_key: bool) -> None:
+def _tell(settings: Settings, done: Restored, behind: str, *, had_key: bool) -> None:
     click.echo(f"restored: {done.size:,} entries in {settings.store_name}, root {done.root}")
     click.echo(
         f"{done.entries:,} entries, {done.blobs:,} blobs and {done.checkpoints:,} checkpoints are "
@@ -98,6 +112,8 @@ def _tell(settings: Settings, done: Restored, *, had_key: bool) -> None:
         )
     for digest in done.missing_blobs:
         click.echo(f"  lost: blob {digest}")
+    if behind:
+        click.echo(f"it can be read, and refuses to append: {behind}")
     if not had_key:
         click.echo(
             f"{settings.key_path} is a new key: an archive does not hold the store's. Put the old "

@@ -26,7 +26,7 @@ __all__ = [
     "Fault",
     "Ledger",
     "Verification",
-    "blobs_named",
+    "blobs_of",
     "faults_of",
     "stubs_of",
     "verify",
@@ -186,7 +186,7 @@ def stubs_of(entry: StoredEntry) -> dict[EntryRef, bytes]:
 
 
 def _blob_faults(entry: StoredEntry, blobs: Contents, checked: set[str]) -> Iterator[str]:
-    for digest in blobs_named(entry):
+    for digest in blobs_of(entry):
         if digest in checked:
             continue
         checked.add(digest)
@@ -196,7 +196,7 @@ def _blob_faults(entry: StoredEntry, blobs: Contents, checked: set[str]) -> Iter
             yield f"blob {digest}: {fault.message}"
 
 
-def blobs_named(entry: StoredEntry) -> list[str]:
+def blobs_of(entry: StoredEntry) -> list[str]:
     """Digests of the blobs that an entry names, each once; only our own changes name any."""
     if entry.kind not in CHANGES:
         return []

@@ -20,7 +20,7 @@ from lineage.model.claims import EntryRef
 from lineage.model.keys import PublicKey
 from lineage.model.merkle import Frontier
 from lineage.model.notes import open_note, text_of
-from lineage.record.ledger import blobs_named, faults_of, stubs_of
+from lineage.record.ledger import blobs_of, faults_of, stubs_of
 from lineage.record.rebuild import again
 from lineage.record.sources import Mark, Source
 from lineage.store.blobs import BlobStore
@@ -257,7 +257,7 @@ class _Run:
             raise _entry_does_not_hold(self._source, seq, what)
 
     def _bring_blobs(self, batch: Sequence[StoredEntry]) -> None:
-        names = dict.fromkeys(name for entry in batch for name in blobs_named(entry))
+        names = dict.fromkeys(name for entry in batch for name in blobs_of(entry))
         wanted = [name for name in names if not self._blobs.has(name)]
         if not wanted:
             return

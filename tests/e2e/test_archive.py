@@ -127,6 +127,26 @@ def test_until_a_time_or_a_checkpoint_in_a_file(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
+def test_a_store_behind_its_checkpoint_is_brought_forward_by_a_restore(tmp_path: Path) -> None:
+    home, place = _home(tmp_path), str(tmp_path / "archive")
+    old = tmp_path / "old.tar"
+    assert lineage(home, "ledger", "init-key", "--name", "example.test/log").returncode == 0
+    assert lineage(home, "backup", str(old)).returncode == 0
+    store = SqliteStore(home / "store.db", interpret)
+    fill(store, DirectoryBlobs(home / "store.blobs"), 6)
+    store.close()
+    assert lineage(home, "ledger", "checkpoint").returncode == 0
+    done = _said(lineage(home, "archive", place, "--json"))
+    for leftover in home.glob("store.db*"):
+        leftover.unlink()
+    back = _said(lineage(home, "restore", "--from", str(old), "--json"))
+    assert "were sealed" in back["behind"]
+    assert "refuses to append" in lineage(home, "restore", "--from", str(old)).stdout
+    back = _said(lineage(home, "restore", "--from", place, "--json"))
+    assert (back["size"], back["behind"]) == (done["size"], "")
+    assert lineage(home, "ledger", "checkpoint").returncode == 0
+
+
 def test_an_archive_is_verified_by_itself(tmp_path: Path) -> None:
     home, place = _home(tmp_path), tmp_path / "archive"
     assert lineage(home, "archive", str(place)).returncode == 0

@@ -9,7 +9,13 @@ import pytest
 from deltalake import DeltaTable
 
 from lineage.errors import ArchiveDamagedError
-from lineage.record.archive import Archive, ArchiveSource, archive, redact_in_archive
+from lineage.record.archive import (
+    Archive,
+    ArchiveSource,
+    archive,
+    redact_in_archive,
+    rewrite_archives,
+)
 from lineage.record.archive.rows import entry_table
 from lineage.record.archive.table import ArchiveTable
 from lineage.record.ledger import verify
@@ -64,6 +70,17 @@ def test_an_archived_entry_is_erased_with_its_salt_and_its_files(
     assert redact_in_archive(place, [stub]).entries == 0, "repeating it changes nothing"
     archive(store, blobs, place, unsealed=True)
     _must_restore(store, place, tmp_path)
+
+
+def test_archives_are_rewritten_by_place_and_those_out_of_reach_named(
+    store: SqliteStore, place: Archive, tmp_path: Path
+) -> None:
+    (tmp_path / "damaged" / "entries_2026" / "_delta_log").mkdir(parents=True)
+    (tmp_path / "damaged" / "entries_2026" / "_delta_log" / f"{0:020d}.json").write_text("{")
+    damaged = str(tmp_path / "damaged")
+    why = rewrite_archives([place.uri, damaged], [redact(store, 5)], [])
+    assert list(why) == [damaged]
+    assert on_disk(Path(place.uri), SECRET) == []
 
 
 def test_archiving_a_redaction_erases_what_it_erased(

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from lineage.record.archive.erasing import Erased, redact_in_archive
+from lineage.record.archive.erasing import Erased, redact_in_archive, rewrite_archives
 from lineage.record.archive.place import Archive
 from lineage.record.archive.reading import ArchiveSource
 from lineage.record.archive.writing import Archived, archive
 
-__all__ = ["Archive", "ArchiveSource", "Archived", "Erased", "archive", "redact_in_archive"]
+__all__ = [
+    "Archive",
+    "ArchiveSource",
+    "Archived",
+    "Erased",
+    "archive",
+    "redact_in_archive",
+    "rewrite_archives",
+]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from lineage.errors import ArchiveBusyError, ArchiveDamagedError, UnknownNameError
 from lineage.record.archive.rows import BlobPart, blob_table, parts_of
 from lineage.record.archive.table import ArchiveTable
-from lineage.record.ledger import blobs_named
+from lineage.record.ledger import blobs_of
 from lineage.store.blobs import BlobStore
 from lineage.store.contract import StoredEntry
 
@@ -27,7 +27,7 @@ def copy_blobs(
     """
     named: dict[str, int] = {}
     for entry in batch:
-        for digest in blobs_named(entry):
+        for digest in blobs_of(entry):
             named.setdefault(digest, entry.seq)
     if not named:
         return 0, []

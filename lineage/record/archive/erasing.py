@@ -13,13 +13,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lineage.errors import ArchiveDamagedError
+from lineage.errors import ArchiveDamagedError, LineageError
 from lineage.record.archive.place import Archive
 from lineage.record.archive.rows import ENTRIES, entries_of, entry_table, select, year_of
 from lineage.record.archive.table import ArchiveTable
 from lineage.store.contract import StoredEntry
 
-__all__ = ["Erased", "redact_in_archive"]
+__all__ = ["Erased", "redact_in_archive", "rewrite_archives"]
 
 _TOGETHER = 200
 
@@ -56,6 +56,19 @@ def redact_in_archive(
         parts = _delete_blobs(archive.blobs, digests)
         removed += _sweep(archive.blobs, ("sha256",), lambda row: row["sha256"] in digests)
     return Erased(replaced, parts, removed)
+
+
+def rewrite_archives(
+    places: Iterable[str], entries: Sequence[StoredEntry], blobs: Iterable[str]
+) -> dict[str, str]:
+    """Redact in every archive; by place why one was not, or could not be reached."""
+    digests, why = list(blobs), {}
+    for place in places:
+        try:
+            redact_in_archive(Archive(place), entries, digests)
+        except LineageError as fault:
+            why[place] = f"{fault.message}: repeat it, or delete the archive"
+    return why
 
 
 def _is_whole(row: dict[str, Any], erased: set[int]) -> bool:
