@@ -7,7 +7,7 @@ import sys
 
 from tests.bench.table import machine
 
-ALL = ("recorder", "store", "accepting", "run_overhead", "sealing")
+ALL = ("recorder", "store", "archive", "accepting", "run_overhead", "sealing")
 
 
 def main() -> None:
