@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from lineage.cli.context import emit, json_option, workspace
-from lineage.cli.ledger import expected
+from lineage.cli.ledger import kept_root
 from lineage.cli.progress import progress
 from lineage.errors import ConfigError, LineageError, NotAsSealedError
 from lineage.model.canonical import micros
@@ -50,7 +50,7 @@ def restore(
     and commitments stay what they were. Interrupted, it goes on when it is repeated.
     """
     settings = load_settings()
-    roots = dict(map(expected, expect))
+    roots = dict(map(kept_root, expect))
     signers = [PublicKey.of_text(key) for key in keys]
     with open_source(place, settings) as source:
         end = _end(source, until, roots)

@@ -8,7 +8,7 @@ have their digest; at the end (5) the root over the leaves is that of the head.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -83,15 +83,19 @@ def verify(
     blobs: Contents | None = None,
     *,
     expect: Mapping[int, bytes] | None = None,
+    later: Iterable[StoredEntry] = (),
     progress: Callable[[int], None] | None = None,
 ) -> Verification:
     """Re-read a whole ledger. Never raises for what it finds: it is in the result.
 
     ``expect`` are roots that were kept elsewhere, by the number of entries they are of: a ledger
-    that was cut off or written anew cannot have them.
+    that was cut off or written anew cannot have them. ``later`` are redactions after the end, where
+    a part of a ledger is read.
     """
     head = store.head()
     reading = _Reading(blobs, expect or {})
+    for entry in later:
+        reading.tell(entry)
     for entry in store.entries():
         if entry.seq > head.seq:
             break
@@ -131,15 +135,19 @@ class _Reading:
         if entry.salt is None:
             self._redacted.append(entry)
         if entry.kind == "entry.redacted":
-            for target, stub in stubs_of(entry).items():
-                # Of several the last in the order of (event id, source) stands, as in the stores.
-                told = (entry.event_id, entry.source, stub)
-                self._stubs[target] = max(told, self._stubs.get(target, told))
+            self.tell(entry)
         if (entry.kind, entry.v) not in INTERPRETED:
             self.result.uninterpreted += 1
         if self._blobs is not None:
             for what in _blob_faults(entry, self._blobs, self._checked):
                 self._fault(entry.seq, what)
+
+    def tell(self, entry: StoredEntry) -> None:
+        """Take note of a redaction."""
+        for target, stub in stubs_of(entry).items():
+            # Of several the last in the order of (event id, source) stands, as in the stores.
+            told = (entry.event_id, entry.source, stub)
+            self._stubs[target] = max(told, self._stubs.get(target, told))
 
     def finish(self, head: Head) -> Verification:
         result = self.result

@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
 import pytest
+from deltalake import DeltaTable
+from deltalake._internal import DeltaFileSystemHandler
 
 from lineage.model.checkpoint import Checkpoint
 from lineage.model.notes import generate_key, sign_note
@@ -152,8 +155,6 @@ def test_an_archive_is_verified_by_itself(tmp_path: Path) -> None:
     assert lineage(home, "archive", str(place)).returncode == 0
     sound = _said(lineage(home, "archive", str(place), "--verify", "--json"))
     assert (sound["sound"], sound["entries"], sound["blobs"]) == (True, 24, 3)
-    from deltalake import DeltaTable
-
     DeltaTable(place / "entries_2026").update({"v": "7"}, predicate="seq = 9")
     done = lineage(home, "archive", str(place), "--verify", "--json")
     assert done.returncode == 1
@@ -194,6 +195,36 @@ def test_it_needs_no_library_beside_deltalake(tmp_path: Path) -> None:
     assert _said(lineage(tmp_path / "again", "ledger", "verify", "--json"))["sound"]
 
 
+def _mirror(place: str, environment: dict[str, str], into: Path) -> Path:
+    """Every object below an address, as files."""
+    storage = DeltaFileSystemHandler(place, environment)
+    for info in storage.get_file_info_selector("", recursive=True):
+        if info.is_file:
+            file = storage.open_input_file(info.path)
+            (into / info.path).parent.mkdir(parents=True, exist_ok=True)
+            (into / info.path).write_bytes(file.read(file.size()))
+    return into
+
+
+@pytest.mark.needs("s3")
+def test_several_archivers_write_to_one_bucket(s3_server: S3Server, tmp_path: Path) -> None:
+    home = _home(tmp_path)
+    place = f"{s3_server.make_bucket('several')}/team"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "lineage", "archive", place],
+            env=environment(home, s3_server.environment), stdout=subprocess.DEVNULL,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    assert [process.wait(120) for process in processes] == [0, 0, 0]
+    mirror = _mirror(place, s3_server.environment, tmp_path / "mirror")
+    entries = pl.read_delta(str(mirror / "entries_2026"))
+    assert sorted(entries["seq"]) == list(range(1, 25))
+    blobs = pl.read_delta(str(mirror / "blobs"))
+    assert len(blobs) == len(set(blobs["sha256"])) == 3
+
+
 @pytest.mark.needs("s3")
 def test_an_archive_in_a_bucket(s3_server: S3Server, tmp_path: Path) -> None:
     home = _home(tmp_path)
@@ -208,6 +239,9 @@ def test_an_archive_in_a_bucket(s3_server: S3Server, tmp_path: Path) -> None:
     store.close()
     done = _said(lineage(home, "archive", place, "--compact", "--json", **env))
     assert (done["entries"], done["erased"], done["checkpoints"]) == (5, 1, 1)
+    mirror = _mirror(place, env, tmp_path / "mirror")
+    assert on_disk(mirror, b'"secret-4"') == []
+    assert on_disk(mirror, b'"secret-8"') != []
     again = tmp_path / "again"
     assert _said(lineage(again, "restore", "--from", place, "--json", **env))["size"] == 29
     assert SqliteStore(again / "store.db", interpret).digest() == live

@@ -21,6 +21,7 @@ from lineage.record.interpret import interpret
 from lineage.record.ledger import verify
 from lineage.record.restore import restore
 from lineage.store.blobs import DirectoryBlobs
+from lineage.store.memory import MemoryStore
 from lineage.store.sqlite import SqliteStore
 from tests.archiving import fill, new_store, on_disk, redact, seal
 
@@ -78,6 +79,15 @@ def _must_be_whole(place: Path) -> None:
         one.close()
 
 
+def _what_counts_can_be_restored(place: Path) -> None:
+    archived = Archive(str(place / "archive"))
+    if archived.last() is None:
+        return
+    again = MemoryStore(interpret)
+    size = restore(ArchiveSource(archived), again, DirectoryBlobs(place / "counts.blobs")).size
+    assert again.head().seq == size
+
+
 def _archive(place: Path) -> None:
     store = SqliteStore(place / "store.db", interpret)
     blobs = DirectoryBlobs(place / "store.blobs")
@@ -94,11 +104,36 @@ def test_an_archiver_killed_at_any_step_is_followed_by_one_that_ends_the_same(
         place = _copy(made, tmp_path, f"archive{step}")
         if not _killed("archive", place, step):
             break
+        _what_counts_can_be_restored(place)
         _archive(place)
         _must_be_whole(place)
         shutil.rmtree(place)
         step += 1
     assert step > 20, "it was not killed where it writes"
+
+
+@pytest.mark.slow
+def test_archiving_a_redaction_killed_at_any_step_leaves_nothing_that_is_not_believed(
+    made: Path, tmp_path: Path
+) -> None:
+    before = _copy(made, tmp_path, "before")
+    _archive(before)
+    store = SqliteStore(before / "store.db", interpret)
+    redact(store, 5)
+    fill(store, DirectoryBlobs(before / "store.blobs"), 3)
+    store.close()
+    step = 1
+    while True:
+        place = _copy(before, tmp_path, f"redacted{step}")
+        if not _killed("archive", place, step):
+            break
+        _what_counts_can_be_restored(place)
+        _archive(place)
+        assert on_disk(place / "archive", SECRET) == []
+        _must_be_whole(place)
+        shutil.rmtree(place)
+        step += 1
+    assert step > 12, "it was not killed where it writes"
 
 
 @pytest.mark.slow

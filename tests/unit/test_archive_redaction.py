@@ -73,14 +73,15 @@ def test_an_archived_entry_is_erased_with_its_salt_and_its_files(
 
 
 def test_archives_are_rewritten_by_place_and_those_out_of_reach_named(
-    store: SqliteStore, place: Archive, tmp_path: Path
+    store: SqliteStore, place: Archive, blobs: DirectoryBlobs, tmp_path: Path
 ) -> None:
     (tmp_path / "damaged" / "entries_2026" / "_delta_log").mkdir(parents=True)
     (tmp_path / "damaged" / "entries_2026" / "_delta_log" / f"{0:020d}.json").write_text("{")
     damaged = str(tmp_path / "damaged")
-    why = rewrite_archives([place.uri, damaged], [redact(store, 5)], [])
+    why = rewrite_archives(store, blobs, [place.uri, damaged], [redact(store, 5)], [])
     assert list(why) == [damaged]
     assert on_disk(Path(place.uri), SECRET) == []
+    _must_restore(store, place, tmp_path)
 
 
 def test_archiving_a_redaction_erases_what_it_erased(
@@ -168,6 +169,20 @@ def test_a_stub_without_its_redaction_is_not_believed(
         restore(ArchiveSource(place), new_store(tmp_path, "r"), DirectoryBlobs(tmp_path / "rb"))
     assert found.value.where["position"] == 5
     assert found.value.where["file"].endswith(".parquet")
+
+
+def test_a_redaction_that_does_not_count_yet_is_believed(
+    store: SqliteStore, place: Archive, blobs: DirectoryBlobs, tmp_path: Path
+) -> None:
+    """An archiver that was killed after it erased, and before its head."""
+    redact(store, 5)
+    archive(store, blobs, place, unsealed=True)
+    DeltaTable(f"{place.uri}/heads").delete("size > 40")
+    early = new_store(tmp_path, "early")
+    done = restore(ArchiveSource(place), early, DirectoryBlobs(tmp_path / "eb"))
+    assert (done.size, done.erased_later) == (40, [5])
+    source = ArchiveSource(place)
+    assert not verify(source, source, later=source.redacted()[1]).faults
 
 
 def test_a_point_before_a_redaction_shows_the_stub_and_says_so(

@@ -13,13 +13,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lineage.errors import ArchiveDamagedError, LineageError
+from lineage.errors import ArchiveDamagedError
 from lineage.record.archive.place import Archive
 from lineage.record.archive.rows import ENTRIES, entries_of, entry_table, select, year_of
 from lineage.record.archive.table import ArchiveTable
 from lineage.store.contract import StoredEntry
 
-__all__ = ["Erased", "redact_in_archive", "rewrite_archives"]
+__all__ = ["Erased", "redact_in_archive"]
 
 _TOGETHER = 200
 
@@ -39,7 +39,10 @@ def redact_in_archive(
     """Make the archive's rows of ``entries`` what they are in the store now, stubs without salt.
 
     ``blobs`` are digests that nothing names any more. Entries that are not in the archive are left
-    out. Raises ``ArchiveBusyError``, ``ArchiveDamagedError`` if something of it is left.
+    out. The redactions have to be in the archive, or a restore will not believe the stubs:
+    :func:`lineage.record.archive.rewriting.rewrite_archives` sees to it.
+
+    Raises ``ArchiveBusyError``, ``ArchiveDamagedError`` if something of it is left.
     """
     replaced = removed = parts = 0
     by_year: dict[int, list[StoredEntry]] = {}
@@ -56,19 +59,6 @@ def redact_in_archive(
         parts = _delete_blobs(archive.blobs, digests)
         removed += _sweep(archive.blobs, ("sha256",), lambda row: row["sha256"] in digests)
     return Erased(replaced, parts, removed)
-
-
-def rewrite_archives(
-    places: Iterable[str], entries: Sequence[StoredEntry], blobs: Iterable[str]
-) -> dict[str, str]:
-    """Redact in every archive; by place why one was not, or could not be reached."""
-    digests, why = list(blobs), {}
-    for place in places:
-        try:
-            redact_in_archive(Archive(place), entries, digests)
-        except LineageError as fault:
-            why[place] = f"{fault.message}: repeat it, or delete the archive"
-    return why
 
 
 def _is_whole(row: dict[str, Any], erased: set[int]) -> bool:

@@ -18,7 +18,7 @@ from lineage.store.contract import Head, StoredEntry
 
 __all__ = ["ArchiveSource"]
 
-_ROWS, _BYTES = 5_000, 32 << 20
+_ROWS, _BYTES, _WINDOW = 5_000, 32 << 20, 100_000
 
 
 class ArchiveSource(Source):
@@ -38,6 +38,9 @@ class ArchiveSource(Source):
             )
         self._last = last
         self._tables = list(place.tables(last))
+        # A killed archiver may have begun another year.
+        if place.entries(last.last_year + 1).open() is not None:
+            self._tables.append(place.entries(last.last_year + 1))
 
     @override
     def head(self) -> Head:
@@ -89,19 +92,21 @@ class ArchiveSource(Source):
 
     def _ranges(self, table: ArchiveTable, after: int, end: int) -> Iterator[tuple[int, int]]:
         """Ranges of entries that fit in memory, by the sizes of their bodies."""
-        found = table.query(
-            f"SELECT seq, body_bytes FROM t WHERE seq > {after:d} AND seq <= {end:d} ORDER BY seq",
-            position=after + 1,
-        )
-        first = last = rows = held = 0
-        for seq, size in zip(found["seq"], found["body_bytes"], strict=True):
-            if rows and (rows >= _ROWS or held + size > _BYTES):
+        for start in range(after, end, _WINDOW):
+            found = table.query(
+                f"SELECT seq, body_bytes FROM t WHERE seq > {start} AND "
+                f"seq <= {min(start + _WINDOW, end)} ORDER BY seq",
+                position=start + 1,
+            )
+            first = last = rows = held = 0
+            for seq, size in zip(found["seq"], found["body_bytes"], strict=True):
+                if rows and (rows >= _ROWS or held + size > _BYTES):
+                    yield first, last
+                    rows = held = 0
+                first = first if rows else seq
+                last, rows, held = seq, rows + 1, held + size
+            if rows:
                 yield first, last
-                rows = held = 0
-            first = first if rows else seq
-            last, rows, held = seq, rows + 1, held + size
-        if rows:
-            yield first, last
 
     def _range(self, table: ArchiveTable, first: int, last: int) -> list[StoredEntry]:
         found = table.query(
@@ -115,15 +120,10 @@ class ArchiveSource(Source):
         stubs: list[StoredEntry] = []
         redactions: list[StoredEntry] = []
         for table in self._tables:
-            stubs += self._where(table, "salt IS NULL")
-            redactions += self._where(table, "kind = 'entry.redacted'")
+            stubs += _where(table, f"salt IS NULL AND seq <= {self._last.size}")
+            # Also beyond the last head: what they erase here is erased before they count.
+            redactions += _where(table, "kind = 'entry.redacted'")
         return stubs, redactions
-
-    def _where(self, table: ArchiveTable, condition: str) -> list[StoredEntry]:
-        within = f"{condition} AND seq <= {self._last.size}"
-        return _entries(
-            table, table.query(f"SELECT {select(ENTRIES)} FROM t WHERE {within} ORDER BY seq")
-        )
 
     @override
     def blobs(self, names: Iterable[str], first: int, last: int) -> Iterator[tuple[str, bytes]]:
@@ -168,6 +168,12 @@ class ArchiveSource(Source):
                 if file.get("first") is not None and file["first"] <= position <= file["last"]:
                     return {"table": table.name, "file": file["path"]}
         return {}
+
+
+def _where(table: ArchiveTable, condition: str) -> list[StoredEntry]:
+    return _entries(
+        table, table.query(f"SELECT {select(ENTRIES)} FROM t WHERE {condition} ORDER BY seq")
+    )
 
 
 def _entries(table: ArchiveTable, found: dict[str, list[Any]]) -> list[StoredEntry]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lineage.model.envelope import Actor, Envelope
+from lineage.model.envelope import Actor
 from lineage.model.merkle import Frontier
 from lineage.store.contract import StoredCheckpoint, StoredEntry
 
@@ -34,7 +34,6 @@ __all__ = [
     "blob_table",
     "entries_of",
     "entry_table",
-    "envelope_of",
     "head_table",
     "heads_of",
     "parts_of",
@@ -104,14 +103,6 @@ def select(columns: Mapping[str, str]) -> str:
     )
 
 
-def envelope_of(entry: StoredEntry) -> Envelope:
-    """What is hashed of an entry."""
-    return Envelope(
-        entry.seq, entry.recorded_at, entry.kind, entry.v, entry.source, entry.event_id,
-        entry.actor, entry.commitment,
-    )  # fmt: skip
-
-
 # --- entries
 
 
@@ -130,7 +121,7 @@ def _entry_row(entry: StoredEntry) -> tuple[Any, ...]:
     )
     envelope = None
     if not all(map(_is_unicode, texts)):
-        envelope = envelope_of(entry).to_bytes().decode("ascii")
+        envelope = entry.envelope.to_bytes().decode("ascii")
         texts = tuple(text.encode("utf-8", "replace").decode() for text in texts)
     kind, source, event_id, actor, verified = texts
     return (
