@@ -14,13 +14,18 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lineage.errors import ArchiveDamagedError, RestoreOccupiedError, UnknownNameError
-from lineage.model.checkpoint import Checkpoint
-from lineage.model.claims import EntryRef
+from lineage.errors import RestoreOccupiedError
 from lineage.model.keys import PublicKey
-from lineage.model.merkle import Frontier
-from lineage.model.notes import open_note, text_of
-from lineage.record.ledger import blobs_of, faults_of, stubs_of
+from lineage.record.ledger import blobs_of, faults_of
+from lineage.record.proving import (
+    does_not_hold,
+    entry_does_not_hold,
+    erased_later,
+    marks_of,
+    must_reach,
+    prove,
+    reach_of,
+)
 from lineage.record.rebuild import again
 from lineage.record.sources import Mark, Source
 from lineage.store.blobs import BlobStore
@@ -28,7 +33,7 @@ from lineage.store.contract import Store, StoredCheckpoint, StoredEntry
 
 __all__ = ["Restored", "restore"]
 
-_LEAVES, _ENTRIES, _BYTES = 8192, 1000, 16 << 20
+_ENTRIES, _BYTES = 1000, 16 << 20
 
 
 @dataclass(slots=True)
@@ -67,132 +72,17 @@ def restore(
     ``UnknownNameError`` where the source ends before ``until``.
     """
     end = source.head().seq if until is None else until
-    _must_reach(source, target, end)
-    marks = _marks(source, keys, expect or {})
-    _prove(source, target, end, marks)
+    must_reach(source, target, end)
+    roots = expect or {}
+    marks = marks_of(source, keys, roots)
+    prove(source, target, reach_of(end, marks, signed=bool(keys), expect=roots), marks)
     result = Restored(size=end)
     result.sealed = min(end, max((mark.size for mark in marks if mark.checkpoint), default=0))
-    result.erased_later = _erased_later(source, end)
+    result.erased_later = erased_later(source, end)
     _Run(source, target, blobs, marks, result).append(end, progress)
     root = target.head().frontier.root()
     result.root = root.hex()
     return result
-
-
-def _must_reach(source: Source, target: Store, end: int) -> None:
-    last, there = source.head().seq, target.head().seq
-    if end > last:
-        raise UnknownNameError(
-            f"no entry {end:,}: this ends at {last:,}", hint="restore up to there, or leave it out"
-        )
-    if there > end:
-        raise RestoreOccupiedError(
-            f"the store holds {there:,} entries already, more than {end:,}",
-            hint="name an empty store by LINEAGE_STORE: a restore never takes anything away",
-        )
-
-
-def _marks(source: Source, keys: Sequence[PublicKey], expect: Mapping[int, bytes]) -> list[Mark]:
-    """Known roots, each as its checkpoint says it, with those kept elsewhere."""
-    marks = {mark.size: mark for mark in source.marks()}
-    for mark in marks.values():
-        if mark.checkpoint is not None:
-            told = Checkpoint.of_text(text_of(mark.checkpoint.note))
-            if (told.size, told.root) != (mark.size, mark.root):
-                raise _does_not_hold(mark.size, "its checkpoint says another size or root")
-    if keys:
-        signed = [mark.checkpoint for mark in marks.values() if mark.checkpoint is not None]
-        if not signed:
-            raise ArchiveDamagedError(
-                "there is no checkpoint in it that a key could have signed",
-                hint="leave out --key, and compare the root with one kept elsewhere (--expect)",
-            )
-        open_note(signed[-1].note, keys)
-    last = source.head().seq
-    for size, root in expect.items():
-        if size > last:
-            raise _does_not_hold(size, f"it is expected, and this ends at {last:,}")
-        if size in marks and marks[size].root != root:
-            raise _does_not_hold(size, "the root up to there is not the expected one")
-        marks.setdefault(size, Mark(size, root))
-    return [marks[size] for size in sorted(marks)]
-
-
-# --- before anything is appended
-
-
-def _prove(source: Source, target: Store, end: int, marks: Sequence[Mark]) -> None:
-    """Step 1. Raises ``RestoreOccupiedError``, ``ArchiveDamagedError`` naming the position."""
-    start = target.head().frontier
-    bad = _first_bad(source, start, end, marks)
-    if bad is None:
-        return
-    if start.size and _first_bad(source, Frontier.empty(), end, marks) is None:
-        raise RestoreOccupiedError(
-            f"the {start.size:,} entries in the store are not the first ones of this ledger",
-            hint="name an empty store by LINEAGE_STORE",
-        )
-    before, mark = bad
-    for entry in source.entries(before, mark.size - before):
-        for what in faults_of(entry):
-            raise _entry_does_not_hold(source, entry.seq, what)
-    raise ArchiveDamagedError(
-        f"entries {before + 1} to {mark.size} do not have the root that is known of them",
-        hint="bring the archive back from a copy; what comes before is sound (`--until`)",
-        position=before + 1, **source.blame(before + 1),
-    )  # fmt: skip
-
-
-def _first_bad(
-    source: Source, start: Frontier, end: int, marks: Sequence[Mark]
-) -> tuple[int, Mark] | None:
-    """The first mark whose root is not that of the leaves, and the size that was sound before."""
-    frontier = Frontier(list(start.subtrees))
-    sound = frontier.size
-    for mark in marks:
-        if mark.size < start.size:
-            continue
-        for leaf in _leaves(source, frontier.size, mark.size):
-            frontier.push(leaf)
-        if frontier.root() != mark.root:
-            return sound, mark
-        sound = mark.size
-        if mark.size >= end:
-            return None
-    return None
-
-
-def _leaves(source: Source, start: int, end: int) -> Iterator[bytes]:
-    for first in range(start, end, _LEAVES):
-        last = min(first + _LEAVES, end)
-        leaves = source.leaves(first, last)
-        if len(leaves) != last - first:
-            raise _entry_does_not_hold(source, first + len(leaves) + 1, "it is missing")
-        yield from leaves
-
-
-def _erased_later(source: Source, end: int) -> list[int]:
-    """Step 2: entries up to ``end`` that a later redaction erased. Every other has one before."""
-    stubs, redactions = source.redacted()
-    told: dict[EntryRef, tuple[str, str, bytes, int]] = {}
-    for entry in redactions:
-        for target, stub in stubs_of(entry).items():
-            # Of several the last in the order of (event id, source) stands, as in the stores.
-            one = (entry.event_id, entry.source, stub, entry.seq)
-            told[target] = max(one, told.get(target, one))
-    later = []
-    for entry in stubs:
-        found = told.get(EntryRef(entry.source, entry.event_id))
-        if found is None or found[2] != entry.body:
-            raise _entry_does_not_hold(
-                source, entry.seq, "the body is neither what was committed to nor a stub"
-            )
-        if entry.seq <= end < found[3]:
-            later.append(entry.seq)
-    return later
-
-
-# --- appending
 
 
 class _Run:
@@ -229,14 +119,14 @@ class _Run:
                 at = entry.recorded_at
                 mark = self._marks.get(entry.seq)
                 if mark is not None and frontier.root() != mark.root:
-                    raise _does_not_hold(entry.seq, "the root is not what it was a moment ago")
+                    raise does_not_hold(entry.seq, "the root is not what it was a moment ago")
             self._bring_blobs(batch)
             self._append(batch)
             self._adopt(batch[-1].seq)
             if progress is not None:
                 progress(batch[-1].seq)
         if (missing := frontier.size) != end:
-            raise _entry_does_not_hold(self._source, missing + 1, "it is missing")
+            raise entry_does_not_hold(self._source, missing + 1, "it is missing")
 
     def _batches(self, after: int, end: int) -> Iterator[list[StoredEntry]]:
         batch: list[StoredEntry] = []
@@ -252,9 +142,9 @@ class _Run:
 
     def _check(self, entry: StoredEntry, seq: int, at: int) -> None:
         if entry.seq != seq:
-            raise _entry_does_not_hold(self._source, seq, "it is missing")
+            raise entry_does_not_hold(self._source, seq, "it is missing")
         for what in faults_of(entry, at):
-            raise _entry_does_not_hold(self._source, seq, what)
+            raise entry_does_not_hold(self._source, seq, what)
 
     def _bring_blobs(self, batch: Sequence[StoredEntry]) -> None:
         names = dict.fromkeys(name for entry in batch for name in blobs_of(entry))
@@ -286,19 +176,3 @@ class _Run:
         if some:
             self._target.adopt(some)
             self._result.checkpoints += len(some)
-
-
-def _entry_does_not_hold(source: Source, seq: int, what: str) -> ArchiveDamagedError:
-    return ArchiveDamagedError(
-        f"entry {seq} does not hold: {what}",
-        hint="bring the archive back from a copy; what comes before is sound (`--until`)",
-        position=seq, **source.blame(seq),
-    )  # fmt: skip
-
-
-def _does_not_hold(size: int, what: str) -> ArchiveDamagedError:
-    return ArchiveDamagedError(
-        f"the first {size:,} entries do not hold: {what}",
-        hint="bring the archive back from a copy, or compare it with a published checkpoint",
-        position=size,
-    )

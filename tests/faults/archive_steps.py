@@ -13,7 +13,14 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from lineage.record.archive import Archive, ArchiveSource, archive, redact_in_archive, writing
+from lineage.record.archive import (
+    Archive,
+    ArchiveSource,
+    archive,
+    leftovers,
+    redact_in_archive,
+    writing,
+)
 from lineage.record.archive.durable import Durable
 from lineage.record.archive.table import ArchiveTable
 from lineage.record.interpret import interpret
@@ -23,7 +30,7 @@ from lineage.store.sqlite import SqliteStore
 
 _WRITES: dict[type, list[str]] = {
     ArchiveTable: [
-        "_make", "append", "rewrite", "delete", "remove_file", "remove_unfinished", "_insist"
+        "_make", "append", "rewrite", "delete", "_insist"
     ],
     Durable: ["sync"],
     SqliteStore: ["append", "adopt"],
@@ -51,6 +58,7 @@ def kill_at(step: int) -> None:
 
         return call
 
+    leftovers._remove = ticking(leftovers._remove)
     for cls, names in _WRITES.items():
         for name in names:
             setattr(cls, name, ticking(getattr(cls, name)))

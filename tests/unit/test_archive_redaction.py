@@ -140,7 +140,7 @@ def test_leftovers_of_killed_writers_and_compactions_are_found(
 def test_files_of_a_writer_that_erases_nothing_stay(store: SqliteStore, place: Archive) -> None:
     table = Path(place.uri, "entries_2026")
     with_it = place.entries(2026).files()[0]["path"]
-    other = ArchiveTable(str(table.parent.parent / "other"), place.entries(2026)._columns)
+    other = ArchiveTable(str(table.parent.parent / "other"), place.entries(2026).columns)
     assert other.append(entry_table(list(store.entries(20))), expected=0, written=40)
     shutil.copy(Path(other.uri, other.files()[0]["path"]), table / "part-in-flight.parquet")
     redact_in_archive(place, [redact(store, 5)])
@@ -152,7 +152,7 @@ def test_an_archiver_that_read_before_the_redaction_cannot_commit_after_it(
     store: SqliteStore, place: Archive, blobs: DirectoryBlobs
 ) -> None:
     fill(store, blobs, 4)
-    late = ArchiveTable(f"{place.uri}/entries_2026", place.entries(2026)._columns)
+    late = ArchiveTable(f"{place.uri}/entries_2026", place.entries(2026).columns)
     rows = entry_table(list(store.entries(40)))
     handle = late.open()
     redact_in_archive(place, [redact(store, 5)])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, QueryBuilder, write_deltalake
 
 from lineage.errors import (
     ArchiveDamagedError,
@@ -211,6 +211,26 @@ def test_the_last_checkpoint_must_be_signed_by_a_known_key(
     assert _restore(place, tmp_path, keys=[KEY.public]).sealed == 40
     with pytest.raises(BadSignatureError):
         _restore(place, tmp_path, "b", keys=[generate_key("example.test/log").public])
+
+
+def test_a_signed_checkpoint_vouches_for_what_comes_before_it(
+    made: tuple[SqliteStore, Path], tmp_path: Path
+) -> None:
+    """Other 20 entries, with a head of their own, under what was signed of 40."""
+    forger, forged = new_store(tmp_path, "forger"), tmp_path / "forged"
+    fill(forger, DirectoryBlobs(tmp_path / "x"), 20)
+    archive(forger, DirectoryBlobs(tmp_path / "x"), Archive(str(forged)), unsealed=True)
+    for table, rest in (("entries_2026", "seq > 20"), ("heads", "size > 20")):
+        rows = QueryBuilder().register("t", DeltaTable(made[1] / table))
+        more = rows.execute(f"SELECT * FROM t WHERE {rest}").read_all()
+        write_deltalake(forged / table, more, mode="append")
+    assert _restore(forged, tmp_path, "trusting", until=20).size == 20
+    for name, asked in (
+        ("a", {"keys": [KEY.public]}),
+        ("b", {"expect": {40: made[0].head().frontier.root()}}),
+    ):
+        with pytest.raises(ArchiveDamagedError):
+            _restore(forged, tmp_path, name, until=20, **asked)
 
 
 def test_a_root_kept_elsewhere_is_compared(made: tuple[SqliteStore, Path], tmp_path: Path) -> None:

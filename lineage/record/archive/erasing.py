@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from lineage.errors import ArchiveDamagedError
+from lineage.record.archive.leftovers import sweep
 from lineage.record.archive.place import Archive
 from lineage.record.archive.rows import ENTRIES, entries_of, entry_table, select, year_of
 from lineage.record.archive.table import ArchiveTable
@@ -53,15 +55,15 @@ def redact_in_archive(
         for start in range(0, len(some), _TOGETHER):
             replaced += _replace(table, some[start : start + _TOGETHER])
         erased = {entry.seq for entry in some if entry.salt is None}
-        removed += _sweep(table, ("seq", "salt"), lambda row, of=erased: _is_whole(row, of))
+        removed += sweep(table, ("seq", "salt"), partial(_is_whole, erased))
     digests = set(blobs)
     if digests:
         parts = _delete_blobs(archive.blobs, digests)
-        removed += _sweep(archive.blobs, ("sha256",), lambda row: row["sha256"] in digests)
+        removed += sweep(archive.blobs, ("sha256",), lambda row: row["sha256"] in digests)
     return Erased(replaced, parts, removed)
 
 
-def _is_whole(row: dict[str, Any], erased: set[int]) -> bool:
+def _is_whole(erased: set[int], row: dict[str, Any]) -> bool:
     return row["seq"] in erased and row["salt"] is not None
 
 
@@ -99,14 +101,3 @@ def _delete_blobs(table: ArchiveTable, digests: set[str]) -> int:
                 "blobs were not deleted", hint="repeat the command", table=table.name
             )
     return int(count)
-
-
-def _sweep(table: ArchiveTable, columns: Sequence[str], is_erased: Any) -> int:
-    """Delete unreferenced files with an erased row, and those that nobody can read."""
-    removed = table.remove_unfinished()
-    for path in table.unreferenced():
-        rows = table.contents(path, columns)
-        if rows is None or any(map(is_erased, rows)):
-            table.remove_file(path)
-            removed += 1
-    return removed

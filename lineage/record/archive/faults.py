@@ -23,7 +23,6 @@ _AWAY = (
     "error sending request", "timed out", "connection refused", "dns error", "unauthenticated",
     "accessdenied", "nosuchbucket", "read-only file system", "not allowed",
 )  # fmt: skip
-_GONE = ("not found", "no such file")
 _BROKEN = ("parquet error", "arrow error", "invalid checkpoint", "failed to parse")
 
 
@@ -46,6 +45,8 @@ def writing(table: str, **where: Any) -> Iterator[None]:
     try:
         yield
     except CommitFailedError as fault:
+        if _says(fault, _FULL + _AWAY):
+            raise _away_or(ArchiveError, "cannot be written", table, fault, where) from fault
         raise ArchiveBusyError(
             f"{table}: {_first_line(fault)}", hint="try again; others write to it", table=table
         ) from fault
@@ -53,6 +54,11 @@ def writing(table: str, **where: Any) -> Iterator[None]:
         if not _is_deltas(fault):
             raise
         raise _away_or(ArchiveError, "cannot be written", table, fault, where) from fault
+
+
+def _says(fault: BaseException, words: tuple[str, ...]) -> bool:
+    text = str(fault).lower()
+    return any(word in text for word in words)
 
 
 def _is_deltas(fault: BaseException) -> bool:
@@ -69,17 +75,15 @@ def _away_or(
     fault: BaseException,
     where: dict[str, Any],
 ) -> ArchiveError:
-    text = str(fault).lower()
     said = f"{table} {what}: {_first_line(fault)}"
-    if any(words in text for words in _FULL):
+    if _says(fault, _FULL):
         return ArchiveFullError(said, hint="make room and repeat the command; it goes on", **where)
-    broken = any(words in text for words in _BROKEN)
-    gone = any(words in text for words in _GONE) and otherwise is ArchiveDamagedError
-    if not broken and any(words in text for words in _AWAY):
+    broken = _says(fault, _BROKEN)
+    if not broken and _says(fault, _AWAY):
         return ArchiveUnavailableError(
             said, hint="check the place, its credentials and permissions; then try again", **where
         )
-    if broken or gone or otherwise is ArchiveDamagedError:
+    if broken or otherwise is ArchiveDamagedError:
         return ArchiveDamagedError(
             said, hint="bring the table back from a copy, or archive to a new place",
             table=table, **where,

@@ -8,8 +8,7 @@ alone would do nothing: deltalake appends the same transaction twice without a w
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -17,7 +16,6 @@ from urllib.parse import unquote
 from lineage.errors import ArchiveBusyError
 from lineage.record.archive.durable import Durable
 from lineage.record.archive.faults import reading, writing
-from lineage.record.archive.loose import read_loose
 from lineage.record.archive.rows import NULLABLE
 
 if TYPE_CHECKING:
@@ -38,9 +36,14 @@ class ArchiveTable:
     def __init__(self, uri: str, columns: Mapping[str, str]) -> None:
         self.uri = uri
         self.name = uri.rstrip("/").rpartition("/")[2]
-        self._columns = columns
+        self.columns = columns
         self._durable = None if "://" in uri else Durable(Path(uri))
         self._handle: DeltaTable | None = None
+
+    @property
+    def local(self) -> Path | None:
+        """The directory of the table, if it is on this machine."""
+        return None if self._durable is None else Path(self.uri)
 
     # --- reading
 
@@ -130,7 +133,7 @@ class ArchiveTable:
 
         fields = [
             Field(name, PrimitiveType(kind), nullable=name in NULLABLE)
-            for name, kind in self._columns.items()
+            for name, kind in self.columns.items()
         ]
         if self._durable is not None:
             with writing(self.name):
@@ -154,7 +157,7 @@ class ArchiveTable:
             # A writer's default hook would delete old commits, and with them what they say.
             "delta.enableExpiredLogCleanup": "false",
             "delta.dataSkippingStatsColumns": ",".join(
-                name for name in self._columns if name in _SKIPPED_BY
+                name for name in self.columns if name in _SKIPPED_BY
             ),
         }
 
@@ -195,7 +198,7 @@ class ArchiveTable:
                 writer_properties=_properties(), commit_properties=commit,
                 post_commithook_properties=_hooks(),
             )  # fmt: skip
-            merging.when_matched_update({name: f"s.{name}" for name in self._columns}).execute()
+            merging.when_matched_update({name: f"s.{name}" for name in self.columns}).execute()
 
         self._insist(merge)
 
@@ -223,55 +226,6 @@ class ArchiveTable:
                 if number == _TRIES - 1:
                     raise
         self.sync()
-
-    def unreferenced(self) -> list[str]:
-        """Files that the table does not read: replaced, or left by a writer that was killed."""
-        table = self.open()
-        if table is None:
-            return []
-        with reading(self.name):
-            return [
-                unquote(path)
-                for path in table.vacuum(0, enforce_retention_duration=False, full=True)
-            ]
-
-    def remove_unfinished(self) -> int:
-        """Delete local files that a writer has not finished: one that still lives tries again."""
-        if self._durable is None or not Path(self.uri).is_dir():
-            return 0
-        found = [path for path in Path(self.uri).iterdir() if "#" in path.name]
-        for path in found:
-            path.unlink(missing_ok=True)
-        return len(found)
-
-    def contents(self, path: str, columns: Sequence[str]) -> list[dict[str, Any]] | None:
-        """Rows of one file, referenced or not; None where it is no whole file of this table."""
-        with tempfile.TemporaryDirectory(prefix="lineage-archive-") as scratch:
-            place = Path(scratch, "rows.parquet")
-            try:
-                self._fetch(path, place)
-                return read_loose(Path(scratch), {name: self._columns[name] for name in columns})
-            except OSError:
-                return None
-
-    def _fetch(self, path: str, into: Path) -> None:
-        from deltalake._internal import DeltaFileSystemHandler
-
-        if self._durable is not None:
-            into.symlink_to(Path(self.uri, path).absolute())
-        else:
-            file = DeltaFileSystemHandler(self.uri).open_input_file(path)
-            into.write_bytes(file.read(file.size()))
-
-    def remove_file(self, path: str) -> None:
-        """Delete a file that is not referenced; one that is gone already is no error."""
-        from deltalake._internal import DeltaFileSystemHandler
-
-        with writing(self.name):
-            try:
-                DeltaFileSystemHandler(self.uri).delete_file(path)
-            except FileNotFoundError:
-                return
 
 
 def _version_of(table: DeltaTable) -> int:

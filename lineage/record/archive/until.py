@@ -11,7 +11,7 @@ from lineage.model.notes import text_of
 from lineage.record.archive.rows import HeadRow
 from lineage.store.contract import Store
 
-__all__ = ["Goal", "goal_of", "must_continue", "sealed_root"]
+__all__ = ["Goal", "goal_of", "must_continue", "sealed_root", "tampered"]
 
 _LEAVES = 8192
 
@@ -83,4 +83,13 @@ def must_continue(store: Store, last: HeadRow | None) -> None:
         f"the first {last.size:,} entries of this store are not those of the archive",
         hint="it is the archive of another ledger, or this one was rewritten since: keep both, and "
         "see `lineage ledger verify`",
+    )
+
+
+def tampered(position: int, what: str) -> TamperedError:
+    """The store does not hold at a position."""
+    return TamperedError(
+        f"entry {position} does not hold: {what}",
+        hint="`lineage ledger verify` says more; what does not hold is not archived",
+        position=position,
     )

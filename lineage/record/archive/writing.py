@@ -9,17 +9,17 @@ batch without its head: the next one goes on from step 3. Two at once take turns
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from lineage.errors import ArchiveBusyError, ArchiveDamagedError, TamperedError
+from lineage.errors import ArchiveBusyError, ArchiveDamagedError
 from lineage.model.merkle import Frontier
 from lineage.record.archive.contents import copy_blobs
 from lineage.record.archive.erasing import redact_in_archive
+from lineage.record.archive.heads import heads_of_batch, note_late_checkpoints
 from lineage.record.archive.place import Archive
 from lineage.record.archive.rows import (
     ENTRIES,
-    HeadRow,
     entries_of,
     entry_table,
     head_table,
@@ -27,10 +27,10 @@ from lineage.record.archive.rows import (
     year_of,
 )
 from lineage.record.archive.table import ArchiveTable
-from lineage.record.archive.until import Goal, goal_of, must_continue, sealed_root
+from lineage.record.archive.until import Goal, goal_of, must_continue, tampered
 from lineage.record.ledger import faults_of, stubs_of
 from lineage.store.blobs import BlobStore
-from lineage.store.contract import Store, StoredCheckpoint, StoredEntry
+from lineage.store.contract import Store, StoredEntry
 
 __all__ = ["Archived", "archive"]
 
@@ -80,7 +80,7 @@ def archive(
             )
         if progress is not None:
             progress(run.size)
-    run.note_late_checkpoints()
+    run.result.checkpoints += note_late_checkpoints(store, place)
     run.result.size = run.size
     run.result.root = run.frontier.root().hex()
     return run.result
@@ -150,10 +150,10 @@ class _Run:
             if batch and (room < 0 or year_of(entry.recorded_at) != year_of(batch[0].recorded_at)):
                 break
             for what in faults_of(entry):
-                raise _tampered(entry.seq, what)
+                raise tampered(entry.seq, what)
             batch.append(entry)
         if not batch:
-            raise _tampered(self.size + 1, "it is missing")
+            raise tampered(self.size + 1, "it is missing")
         return batch
 
     def _read_back(self, table: ArchiveTable, batch: list[StoredEntry]) -> None:
@@ -201,72 +201,8 @@ class _Run:
             self.result.erased += redact_in_archive(self._place, stubs).entries
 
     def _confirm(self, batch: list[StoredEntry], goal: Goal) -> None:
-        heads = list(self._heads(batch, goal))
+        heads = list(heads_of_batch(self._store, self.last, batch, goal))
         if self._place.heads.append(head_table(heads), expected=self.size, written=heads[-1].size):
             self.result.checkpoints += sum(head.checkpoint is not None for head in heads)
         self._place.heads.sync()
         self.last = self._place.last()
-
-    def _heads(self, batch: list[StoredEntry], goal: Goal) -> Iterator[HeadRow]:
-        """Head rows of a batch: of each checkpoint in it, and of its end."""
-        first_year = self.last.first_year if self.last else year_of(batch[0].recorded_at)
-        sealed = {
-            checkpoint.size: checkpoint
-            for checkpoint in self._checkpoints(self.size, batch[-1].seq)
-        }
-        frontier = self.frontier
-        for entry in batch:
-            frontier.push(entry.leaf)
-            if entry.seq == goal.size and frontier.root() != goal.root:
-                raise _tampered(entry.seq, "the root up to here is not that of the store")
-            checkpoint = sealed.get(entry.seq)
-            if checkpoint or entry is batch[-1]:
-                yield HeadRow(
-                    entry.seq, entry.recorded_at, first_year, year_of(entry.recorded_at),
-                    Frontier(list(frontier.subtrees)), _true(checkpoint, frontier),
-                )  # fmt: skip
-
-    def _checkpoints(self, after: int, until: int) -> Iterator[StoredCheckpoint]:
-        for checkpoint in self._store.checkpoints(after):
-            if checkpoint.size > until:
-                return
-            yield checkpoint
-
-    def note_late_checkpoints(self) -> None:
-        """Heads of checkpoints that were signed after their entries had been archived."""
-        if self.last is None:
-            return
-        known = self._place.checkpoints()
-        after = known[-1].size if known else 0
-        late = list(self._checkpoints(after, self.size))
-        if not late:
-            return
-        heads, earlier = [], self._place.all_heads()
-        for checkpoint in late:
-            base = max((h for h in earlier if h.size <= checkpoint.size), default=None,
-                       key=lambda head: head.size)  # fmt: skip
-            frontier = Frontier(list(base.frontier.subtrees)) if base else Frontier.empty()
-            for leaf in self._store.leaves(frontier.size, checkpoint.size):
-                frontier.push(leaf)
-            (entry,) = self._store.entries(checkpoint.size - 1, 1)
-            heads.append(HeadRow(
-                checkpoint.size, entry.recorded_at, self.last.first_year,
-                year_of(entry.recorded_at), frontier, _true(checkpoint, frontier),
-            ))  # fmt: skip
-        if self._place.heads.append(head_table(heads), expected=self.size, written=self.size):
-            self._place.heads.sync()
-            self.result.checkpoints += len(heads)
-
-
-def _true(checkpoint: StoredCheckpoint | None, frontier: Frontier) -> StoredCheckpoint | None:
-    if checkpoint and sealed_root(checkpoint.note, checkpoint.size) != frontier.root():
-        raise _tampered(checkpoint.size, "the root up to here is not that of its checkpoint")
-    return checkpoint
-
-
-def _tampered(position: int, what: str) -> TamperedError:
-    return TamperedError(
-        f"entry {position} does not hold: {what}",
-        hint="`lineage ledger verify` says more; what does not hold is not archived",
-        position=position,
-    )
