@@ -52,6 +52,9 @@
       ProofError             what was handed over as evidence does not hold
         BadNoteError         no signed note, checkpoint or key
         BadSignatureError    a signature does not hold, or none is by a known key
+        InconsistentError    a log contradicts what it signed before
+        WentBackError        a log shows fewer entries than it did
+        AnotherSizeError*    a witness saw another checkpoint last; says which
       OwnershipError         an ownership change that is not allowed
       ReproduceError         a run cannot be re-run
         VersionLostError     files of a pinned version are gone; names them
@@ -471,6 +474,26 @@ class BadSignatureError(ProofError):
     """A signature of a known key does not hold, or there is none by a known key."""
 
     code = "bad-signature"
+
+
+class InconsistentError(ProofError):
+    """A log signed what contradicts a checkpoint of it; ``where['evidence']`` is kept."""
+
+    code = "inconsistent-log"
+
+
+class WentBackError(ProofError):
+    """A log shows a smaller checkpoint than it did; ``where['evidence']`` is kept."""
+
+    code = "log-went-back"
+
+
+class AnotherSizeError(ProofError):
+    """The proof does not begin at what the witness cosigned last; ``where['size']`` is that."""
+
+    code = "another-size"
+    retryable = True
+    http_status = 409
 
 
 class OwnershipError(LineageError):

@@ -16,6 +16,7 @@ from lineage.capture.kafka.hand import Hand
 from lineage.capture.offered import AUTO, FORMS
 from lineage.cli.consuming import Printer, Recording, Taken, open_intake
 from lineage.cli.context import emit, json_option
+from lineage.cli.memory import collect_seldom
 from lineage.cli.progress import progress
 from lineage.cli.stopping import stopped_by_signals
 from lineage.errors import ConfigError
@@ -78,6 +79,7 @@ def consume(
         if until_end:
             member.check()
         member.join()
+        collect_seldom()
         consuming.run(member)
     _finish(printer.seen, as_json=as_json and until_end, quiet=as_json and not until_end)
 

@@ -43,6 +43,7 @@ COMMANDS: dict[str, str] = {
     "sweep": "lineage.cli.sweep:sweep",
     "vacuum": "lineage.cli.vacuum:vacuum",
     "watch": "lineage.cli.watch:watch",
+    "witness": "lineage.cli.witness:witness",
 }
 """Name -> ``module:attribute``. Nothing is imported before it is asked for: `lineage run` stands
 between a person and their job, so it must start at once."""

@@ -112,7 +112,7 @@ def checkpoints(*, after: int, limit: int, as_json: bool) -> None:
 def keys(*, as_json: bool) -> None:
     """Keys that checkpoints of this ledger are signed by, the first one first."""
     with workspace(read_only=True) as ws:
-        current = ws.sealer.key_file.key()
+        current = ws.sealer.key_file.key() if ws.sealer.key_file.is_readable else None
         rows = [
             {**_key(key), "here": current is not None and current.public == key.public}
             for key in ledger_keys(ws.store)

@@ -22,12 +22,13 @@ from typing_extensions import override
 from lineage import __version__
 from lineage.cli.context import json_option
 from lineage.cli.listening import bound, only_service
+from lineage.cli.memory import collect_seldom
 from lineage.cli.workers import Workers
 from lineage.errors import ConfigError
 from lineage.settings import Settings, load_settings
 from lineage.wiring import open_workspace
 
-__all__ = ["serve"]
+__all__ = ["Server", "serve"]
 
 _GRACE_SECONDS = 30
 _MOST_CONNECTIONS = 1_000
@@ -103,7 +104,8 @@ def _serve(
     with open_workspace(settings, patient=True) as ws:
         app = importlib.import_module("lineage.web.app").create_app(ws, shared)
         position = app.state.service.position()
-        _Server(app, lambda: ready(position)).run([listening])
+        collect_seldom()
+        Server(app, lambda: ready(position)).run([listening])
 
 
 def _check_workers(settings: Settings, workers: int) -> None:
@@ -150,7 +152,7 @@ def _check_exposure(settings: Settings, *, loopback: bool) -> None:
     )
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """A server that says when it is ready."""
 
     def __init__(self, app: Any, ready: Callable[[], object]) -> None:

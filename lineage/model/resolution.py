@@ -18,6 +18,7 @@ __all__ = [
     "Output",
     "Use",
     "Version",
+    "by_artifact",
     "components",
     "derive",
     "is_placeholder",
@@ -190,6 +191,14 @@ def version_order(version: Version) -> tuple[int, int, str]:
     number = number_of_token(token_of(version.id))
     made = -FOREVER if version.made_at is None else version.made_at
     return (made, int(number) if number else -1, version.id)
+
+
+def by_artifact(versions: Iterable[Version]) -> dict[str, list[tuple[str, int | None]]]:
+    """Versions with when they were made, by their artifact, in order."""
+    found: dict[str, list[tuple[str, int | None]]] = {}
+    for version in sorted(versions, key=version_order):
+        found.setdefault(artifact_of(version.id), []).append((version.id, version.made_at))
+    return found
 
 
 def _resolved(

@@ -85,17 +85,15 @@ def _there(store: Store, ids: Iterable[str], view: View) -> set[str]:
     found: set[str] = set()
     for some in _chunks(asked):
         found |= {state.subject for state in store.states(view, subjects=some)}
-    versions = {
-        version: node
-        for node in asked if node not in found
-        for version in _each_version(store, node, view)
-    }  # fmt: skip
+    versions = _each_version(store, [node for node in asked if node not in found], view)
     for some in _chunks(sorted(versions)):
         happened = {end for edge in _edges(store, some, view) for end in (edge[0], edge[1])}
         found |= {versions[version] for version in some if version in happened}
     left = [node for node in asked if node not in found]
-    made = {n: dict(store.versions(artifact_of(n), view)) for n in left if _is_artifact(n)}
-    for node, times in made.items():
+    artifacts = {node: artifact_of(node) for node in left if _is_artifact(node)}
+    made = store.versions_of(list(dict.fromkeys(artifacts.values())), view)
+    for node, artifact in artifacts.items():
+        times = dict(made.get(artifact, ()))
         own = [times.get(node)] if token_of(node) else times.values()
         if any(time is not None for time in own):
             found.add(node)
@@ -105,7 +103,7 @@ def _there(store: Store, ids: Iterable[str], view: View) -> set[str]:
 def known_since(store: Store, node: str, position: int) -> int | None:
     """The earliest time (microseconds) at which something holds of it or happened to it."""
     view = View(position)
-    names = _each_version(store, node, view)
+    names = list(_each_version(store, [node], view))
     times = [edge[2] for edge in _edges(store, names, view)]
     if _is_artifact(node):
         made = dict(store.versions(artifact_of(node), view))
@@ -120,10 +118,12 @@ def known_since(store: Store, node: str, position: int) -> int | None:
     return min(times, default=None)
 
 
-def _each_version(store: Store, node: str, view: View) -> list[str]:
-    if not _is_artifact(node) or token_of(node):
-        return [node]
-    return [node, *(version for version, _ in store.versions(node, view))]
+def _each_version(store: Store, nodes: Sequence[str], view: View) -> dict[str, str]:
+    """These nodes, and the versions of those that are artifacts, with the node they are of."""
+    bare = [node for node in nodes if _is_artifact(node) and not token_of(node)]
+    known = store.versions_of(bare, view)
+    versions = {version: node for node in bare for version, _ in known.get(node, ())}
+    return {**{node: node for node in nodes}, **versions}
 
 
 def _is_artifact(node: str) -> bool:

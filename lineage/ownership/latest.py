@@ -21,10 +21,11 @@ _USING = tuple(kind for kind in EdgeType if kind is not EdgeType.SAME_AS)
 
 def latest_version(store: Store, artifact: str, view: View) -> str:
     """The version made last under any name of an artifact, or itself where it has none."""
+    members = list(aliases_of(store, [artifact], view)[artifact])
     found = [
         (-FOREVER if made_at is None else made_at, member == artifact, index, version)
-        for member in aliases_of(store, [artifact], view)[artifact]
-        for index, (version, made_at) in enumerate(store.versions(member, view))
+        for member, known in store.versions_of(members, view).items()
+        for index, (version, made_at) in enumerate(known)
     ]
     return max(found)[3] if found else artifact
 
@@ -36,7 +37,8 @@ def undated_since(store: Store, names: Iterable[str], latest: str, view: View) -
     before ``latest`` was made, and have no smaller number in the same series.
     """
     whenever = View(view.position, LATEST)
-    known = dict(each for name in names for each in store.versions(name, whenever))
+    of_names = store.versions_of(list(names), whenever)
+    known = dict(each for versions in of_names.values() for each in versions)
     dated = {token_of(version) for version, made_at in known.items() if made_at is not None}
     made_at = known.get(latest)
     if made_at is None:

@@ -53,8 +53,9 @@ def _other_names(store: Store, versions: Collection[str], view: View) -> dict[st
 def _made(store: Store, versions: Collection[str], view: View) -> set[str]:
     """Those that a run, another version or a commit made."""
     found = {edge.down for edge in _edges(store, versions, view, _MAKING)}
-    for artifact in {artifact_of(version) for version in set(versions) - found}:
-        found |= {node for node, made_at in store.versions(artifact, view) if made_at is not None}
+    artifacts = {artifact_of(version) for version in set(versions) - found}
+    for known in store.versions_of(sorted(artifacts), view).values():
+        found |= {node for node, made_at in known if made_at is not None}
     return found
 
 

@@ -165,16 +165,41 @@ class Batch:
             for kind in _MAKING
             for edge in self.links(Direction.UPSTREAM, kind).get(version, ())
         ]
-        return min(times) if times else self._times(artifact_of(version)).get(version)
-
-    def _times(self, artifact: str) -> dict[str, int | None]:
-        if artifact not in self._made:
-            self._made[artifact] = dict(self.store.versions(artifact, self.view))
-        return self._made[artifact]
+        return min(times) if times else self._made.get(version)
 
     @cached_property
-    def _made(self) -> dict[str, dict[str, int | None]]:
-        return {}
+    def _made(self) -> dict[str, int | None]:
+        """Every version of artifacts of this batch, with when it was made."""
+        return dict(each for known in self.artifacts.versions.values() for each in known)
+
+    @cached_property
+    def versions(self) -> dict[str, list[tuple[str, int | None]]]:
+        """Known versions of the artifacts of this batch, oldest first, with when they were made."""
+        return self.store.versions_of(
+            [node for node in self.ids if class_of(node) == ARTIFACT and not token_of(node)],
+            self.view,
+        )
+
+    def page_of_versions(self, artifact: str, first: int, after: str) -> tuple[list[str], Batch]:
+        """Up to ``first`` + 1 versions behind ``after``; the batch of the first of every artifact.
+
+        Pages that begin at the beginning share it: a page behind a cursor is asked for by itself.
+        """
+        pages = {
+            one: self._behind(one, after)[: first + 1]
+            for one in (self.ids if not after else [artifact])
+        }
+        shown = (version for page in pages.values() for version in page[:first])
+        return pages.get(artifact, []), self.other(f"versions {first} {after}", shown)
+
+    def _behind(self, artifact: str, after: str) -> list[str]:
+        ids = [version for version, _ in self.versions.get(artifact, ())]
+        return ids[ids.index(after) + 1 :] if after else ids
+
+    @cached_property
+    def latest(self) -> Batch:
+        """The version made last of every artifact of this batch."""
+        return self.other("latest", (known[-1][0] for known in self.versions.values()))
 
     @cached_property
     def artifacts(self) -> Batch:

@@ -13,7 +13,13 @@ from collections.abc import Callable, Sequence
 
 from lineage.capture.offered import CHANGE, OPENLINEAGE
 from lineage.capture.spool import Item
-from lineage.errors import InputError, LineageError, RefusedError, StoreError
+from lineage.errors import (
+    InputError,
+    LineageError,
+    NotAsSealedError,
+    RefusedError,
+    StoreError,
+)
 from lineage.model.canonical import canonical, parse_json
 from lineage.record.backlog import Backlog, File
 from lineage.record.dead_letters import DeadLetters
@@ -114,7 +120,7 @@ class Drainer:
         try:
             self._recorder.store.append([self._entry(item) for item in items])
         except StoreError as fault:
-            if fault.retryable:
+            if fault.retryable or isinstance(fault, NotAsSealedError):
                 raise
         except Exception:  # noqa: BLE001, S110 - whose fault it is shows when each goes alone
             pass
@@ -131,7 +137,7 @@ class Drainer:
                 (receipt,) = self._recorder.store.append([self._entry(item)])
                 took |= receipt.new
             except StoreError as fault:
-                if fault.retryable:
+                if fault.retryable or isinstance(fault, NotAsSealedError):
                     raise
                 failed.append((item, fault))
             except Exception as fault:  # noqa: BLE001 - one of them, and not the others

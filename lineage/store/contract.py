@@ -353,6 +353,12 @@ class Store(Protocol):
         """
         ...
 
+    def versions_of(
+        self, artifacts: Sequence[str], view: View
+    ) -> dict[str, list[tuple[str, int | None]]]:
+        """``versions`` of several artifacts at once; those without any are left out."""
+        ...
+
     def edges(
         self,
         ids: Sequence[str],

@@ -110,7 +110,19 @@ class ReadingStore(Store):
     @override
     def versions(self, artifact: str, view: View) -> list[tuple[str, int | None]]:
         with self._reading(view) as reading:
-            found: list[tuple[str, int | None]] = self._reads.versions(reading, artifact)
+            found: list[tuple[str, int | None]] = self._reads.versions(reading, [artifact]).get(
+                artifact, []
+            )
+            return found
+
+    @override
+    def versions_of(
+        self, artifacts: Sequence[str], view: View
+    ) -> dict[str, list[tuple[str, int | None]]]:
+        with self._reading(view) as reading:
+            found: dict[str, list[tuple[str, int | None]]] = self._reads.versions(
+                reading, artifacts
+            )
             return found
 
     @override

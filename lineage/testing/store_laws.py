@@ -75,6 +75,7 @@ def _same_graph(store: Store, definition: Store, view: View, ids: Sequence[str])
     for artifact in ids:
         if "@" not in artifact:
             assert store.versions(artifact, view) == definition.versions(artifact, view)
+    assert store.versions_of(ids, view) == definition.versions_of(ids, view)
     for direction in Direction:
         found = store.edges(ids, direction, view)
         assert found == definition.edges(ids, direction, view)

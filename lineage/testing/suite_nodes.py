@@ -110,6 +110,8 @@ class NodeRules:
         assert store.versions(ORDERS, View(5, as_of=25)) == wanted[:3]
         assert store.versions(ORDERS, View(4)) == wanted[1:]
         assert store.versions(ORDERS, View(3)) == [*wanted[1:3], wanted[3]]
+        both = [ORDERS, RUN, artifact_id("n", "unknown")]
+        assert store.versions_of(both, HEAD) == {ORDERS: wanted}
 
     def test_a_commit_makes_its_version(self, store: Store) -> None:
         """At its own time, without a run."""

@@ -1193,6 +1193,16 @@ def test_who_owns_a_page_of_artifacts_is_read_at_once(world: World) -> None:
     assert len(reads_of(world, query)) <= few + 2
 
 
+def test_versions_of_a_page_of_artifacts_are_read_at_once(world: World) -> None:
+    query = """{ artifacts(first: 100) { edges { node { latestVersion { id madeAt }
+      versions(first: 3) { totalCount edges { node { id number madeAt generatedBy { id } } } }
+    } } } }"""
+    few = reads_of(world, query)
+    world.add([consumer(n) for n in range(40)])
+    assert sorted(reads_of(world, query)) == sorted(few)
+    assert len(few) < 20
+
+
 FRAGMENTS = "fragment a on Node { id } fragment b on Artifact { id displayName }"
 PLAIN = [
     ("{ nodes(ids: $ids) { __typename id again: displayName kind } }", 2),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -27,9 +27,10 @@ def _memory() -> Store:
 
 
 @pytest.fixture(scope="module")
-def sqlite() -> Callable[[], Store]:
-    folder = Path(tempfile.mkdtemp(dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
-    return lambda: SqliteStore(folder / f"{next(_numbers)}.db", interpret)
+def sqlite() -> Iterator[Callable[[], Store]]:
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield lambda: SqliteStore(Path(folder, f"{next(_numbers)}.db"), interpret)
 
 
 @_examples

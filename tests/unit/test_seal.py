@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lineage.errors import ConfigError, NotAsSealedError, SealKeyError
+from lineage.errors import ConfigError, NotAsSealedError, SealKeyError, StoreFullError
 from lineage.model.checkpoint import Checkpoint
 from lineage.model.keys import PublicKey, generate_key
 from lineage.model.merkle import verify_consistency, verify_inclusion
@@ -296,3 +296,24 @@ def test_a_wrong_tile_neither_refuses_nor_gives_a_wrong_proof(tmp_path: Path) ->
         root = Checkpoint.of_text(text_of(sealed.note)).root
         leaf = ws.store.leaves(599, 600)[0]
         assert verify_inclusion(leaf, 599, sealed.size, _paths(bundle["inclusion"]), root)
+
+
+@pytest.mark.sqlite
+def test_a_full_disk_seals_nothing_half(tmp_path: Path) -> None:
+    """No room in the store: nothing was sealed. No room beside it: sealed, and said."""
+    with opened(tmp_path) as ws:
+        keyed(ws)
+        write(ws, 3)
+        connection = ws.store._connection  # type: ignore[attr-defined]
+        ((pages,),) = connection.execute("PRAGMA page_count")
+        list(connection.execute(f"PRAGMA max_page_count={pages}"))
+        with pytest.raises(StoreFullError):
+            ws.store.seal(lambda _: b"x" * 1_000_000)
+        assert [sealed.size for sealed in ws.store.checkpoints()] == [1]
+        list(connection.execute("PRAGMA max_page_count=1000000"))
+        ws.sealer.beside = tmp_path / "store.db" / "no-folder"
+        made = ws.sealer.seal()
+        assert (made.checkpoint.size, [type(fault) for fault in made.faults]) == (
+            4, [StoreFullError],
+        )  # fmt: skip
+        write(ws, 1, start=3)

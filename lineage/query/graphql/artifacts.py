@@ -70,25 +70,22 @@ class Artifact(Node):
             ("versions", {"id": self.id}), lambda: self.batch.view, first=first, after=after
         )
         batch = self.batch.at(paging.view, self.id)
-        ids = [node for node, _ in batch.store.versions(self.id, paging.view)]
-        start = ids.index(str(paging.after[0])) + 1 if paging.after else 0
-        items = ids[start : start + first + 1]
-        shown = Batch(batch.store, paging.view, items[:first], batch.clock)
+        behind = str(paging.after[0]) if paging.after else ""
+        items, shown = batch.page_of_versions(self.id, first, behind)
         return connect(
             paging,
             items,
             lambda node: (node,),
             lambda node: _version(shown, node),
-            lambda more: page_completeness(shown, shown.ids, more=more),
-            total=len(ids),
+            lambda more: page_completeness(shown, items[:first], more=more),
+            total=len(batch.versions.get(self.id, ())),
         )
 
     @field
     def latest_version(self) -> ArtifactVersion | None:
         """The version made last up to the time asked about."""
-        ids = self.batch.store.versions(self.id, self.batch.view)
-        last = ids[-1][0] if ids else ""
-        return _version(self.batch.other(last, [last]), last) if last else None
+        known = self.batch.versions.get(self.id)
+        return _version(self.batch.latest, known[-1][0]) if known else None
 
     @field
     def aliases(self, first: First = 50, after: After = None) -> LinkConnection:

@@ -31,6 +31,11 @@ class KeyFile:
         """The key that signs. Raises ``SealKeyError`` for a file that is not readable as one."""
         return _read(self.path)
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether this process may read it. Who only appends or proves need not."""
+        return os.access(self.path, os.R_OK)
+
     def next_key(self) -> SigningKey | None:
         """The key that takes over."""
         return _read(self.next_path)

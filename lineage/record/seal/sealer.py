@@ -12,7 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lineage.errors import LineageError, NotAsSealedError, PublishError, SealKeyError
+from lineage.errors import (
+    LineageError,
+    NotAsSealedError,
+    PublishError,
+    SealKeyError,
+    StoreFullError,
+)
 from lineage.model.checkpoint import Checkpoint
 from lineage.model.keys import SigningKey
 from lineage.model.notes import sign_note, text_of
@@ -86,18 +92,26 @@ class Sealer:
                 size=checkpoint.size,
             )
         self.guard.sealed(checkpoint.size)
-        write_file(self.beside, checkpoint.note)
-        published, faults = self._publish(origin)
+        published, faults = self._publish(origin, checkpoint)
         return Sealed(checkpoint, signed, published, faults)
 
     def publish(self) -> tuple[list[Published], list[LineageError]]:
-        """Publish what is not yet, without sealing."""
-        origin = self.key_file.origin
-        return self._publish(origin) if origin else ([], [])
+        """Steps 2 and 3 for what was sealed already."""
+        origin, last = self.key_file.origin, self.store.last_checkpoint()
+        if origin is None or last is None:
+            return [], []
+        return self._publish(origin, last)
 
-    def _publish(self, origin: str) -> tuple[list[Published], list[LineageError]]:
+    def _publish(
+        self, origin: str, last: StoredCheckpoint
+    ) -> tuple[list[Published], list[LineageError]]:
         published: list[Published] = []
         faults: list[LineageError] = []
+        try:
+            write_file(self.beside, last.note)
+        except OSError as fault:
+            what = f"the checkpoint cannot be written beside the store: {fault}"
+            faults.append(StoreFullError(what, hint="make room; it is in the store"))
         for place in self.places:
             try:
                 published.append(publish(self.store, origin, place))

@@ -13,7 +13,7 @@ from lineage.model.claims import Claims, EdgeType, EntryRef, StateType
 from lineage.model.envelope import SALT_BYTES, Envelope, commitment_of
 from lineage.model.ids import artifact_of, class_of, parse_id, token_of
 from lineage.model.merkle import Frontier
-from lineage.model.resolution import version_order
+from lineage.model.resolution import by_artifact
 from lineage.model.tiles import tiles_of
 from lineage.store.contract import (
     Attribute,
@@ -279,12 +279,17 @@ class MemoryStore(Store):
 
     @override
     def versions(self, artifact: str, view: View) -> list[tuple[str, int | None]]:
-        own = [
+        return self.versions_of([artifact], view).get(artifact, [])
+
+    @override
+    def versions_of(
+        self, artifacts: Sequence[str], view: View
+    ) -> dict[str, list[tuple[str, int | None]]]:
+        return by_artifact(
             version for version in self._graph(view).versions()
-            if artifact_of(version.id) == artifact
+            if artifact_of(version.id) in artifacts
             and (version.made_at is None or version.made_at <= view.as_of)
-        ]  # fmt: skip
-        return [(v.id, v.made_at) for v in sorted(own, key=version_order)]
+        )  # fmt: skip
 
     @override
     def edges(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
-
-import neo4j
 
 from lineage.model.canonical import FOREVER
 from lineage.model.claims import Claims, EdgeType, EntryRef, StateOp, StateType
@@ -16,10 +15,12 @@ from lineage.store.neo4j.derived import DerivedRow
 from lineage.store.neo4j.documents import pack
 from lineage.store.neo4j.family import Family
 from lineage.store.neo4j.groups import UseKey
+from lineage.store.neo4j.statements import Statements
 from lineage.store.neo4j.states import KeyId, Said
 from lineage.store.neo4j.working import WorkingSet
 from lineage.store.neo4j.writes import Pending, object_key, stored_type
 
+_SAME: Mapping[str, Any] = MappingProxyType({})
 __all__ = ["Applying", "families_of", "is_alias", "tell"]
 
 
@@ -71,9 +72,9 @@ class Applying:
     """Applies claims. Per entry: ``know``, any of ``add``, then ``settle``; ``flush`` writes."""
 
     def __init__(
-        self, tx: neo4j.Transaction, working: WorkingSet, edges: int, states: int, nodes: int
+        self, statements: Statements, working: WorkingSet, edges: int, states: int, nodes: int
     ) -> None:
-        self._tx = tx
+        self._statements = statements
         self._working = working
         self._pending = Pending()
         self._families: dict[int, Family] = {}
@@ -87,9 +88,9 @@ class Applying:
         """Write an entry of the ledger."""
         self._pending.entries.append(row)
 
-    def flush(self) -> None:
-        """Write what waits."""
-        self._pending.flush(self._tx)
+    def flush(self, head: Mapping[str, Any] = _SAME) -> None:
+        """Write what waits, and what changes of the head."""
+        self._pending.flush(self._statements, head)
 
     def know(self, nodes: Sequence[str], seq: int) -> None:
         """Make every id that an entry mentions known, and the artifacts of versions."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import neo4j
-
 from lineage.model.claims import EntryRef
 from lineage.model.envelope import Actor
 from lineage.model.merkle import Frontier
+from lineage.store.bodies import unpack_body
 from lineage.store.contract import Head, StoredEntry
-from lineage.store.neo4j.bodies import ref_of, unpack_body
 from lineage.store.neo4j.documents import unpack
 from lineage.store.neo4j.reading import Reading
+from lineage.store.neo4j.refs import ref_of
+from lineage.store.neo4j.statements import Statements
 
 __all__ = ["counts", "entries_after", "entries_between", "find", "head", "position_at"]
 
@@ -50,10 +50,9 @@ def _decoded(row: Iterable[Any]) -> StoredEntry:
     )  # fmt: skip
 
 
-def entries_between(tx: neo4j.Transaction, after: int, last: int) -> list[StoredEntry]:
+def entries_between(statements: Statements, after: int, last: int) -> list[StoredEntry]:
     """Entries from ``after`` + 1 to ``last``, inside a transaction."""
-    rows = tx.run(_ENTRIES, after=after, limit=last - after)
-    return [_decoded(record.values()) for record in rows]
+    return [_decoded(row) for row in statements.rows(_ENTRIES, after=after, limit=last - after)]
 
 
 def find(reading: Reading, source: str, event_id: str) -> int | None:

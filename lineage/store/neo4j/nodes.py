@@ -8,7 +8,7 @@ from itertools import islice
 
 from lineage.model.canonical import FOREVER
 from lineage.model.ids import ARTIFACT, artifact_of, class_of, token_of
-from lineage.model.resolution import Version, version_order
+from lineage.model.resolution import Version, by_artifact
 from lineage.store.contract import Hit
 from lineage.store.neo4j.documents import pack, searchable
 from lineage.store.neo4j.reading import KNOWN, Reading
@@ -133,10 +133,10 @@ def made_by(
     return found
 
 
-def versions(reading: Reading, artifact: str) -> list[tuple[str, int | None]]:
-    """Versions of an artifact, oldest first."""
-    own = [Version(*row) for row in made_by(reading, [artifact] if artifact.isascii() else [])]
-    return [(version.id, version.made_at) for version in sorted(own, key=version_order)]
+def versions(reading: Reading, artifacts: Sequence[str]) -> dict[str, list[tuple[str, int | None]]]:
+    """Versions of artifacts, oldest first."""
+    asked = [artifact for artifact in artifacts if artifact.isascii()]
+    return by_artifact(Version(*row) for row in made_by(reading, asked))
 
 
 # --- search

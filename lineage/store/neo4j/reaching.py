@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import neo4j
 
 from lineage.model.canonical import FOREVER
 from lineage.model.claims import Claims, EntryRef, StateOp
 from lineage.model.fold import Op
+from lineage.store.bodies import pack_body, unpack_body
 from lineage.store.contract import Interpreter
 from lineage.store.neo4j.applying import Applying, families_of
-from lineage.store.neo4j.bodies import pack_body, ref_of, unpack_body
 from lineage.store.neo4j.documents import pack, unpack
 from lineage.store.neo4j.rederive import rederive
+from lineage.store.neo4j.refs import ref_of
+from lineage.store.neo4j.statements import Statements
 from lineage.store.neo4j.states import KeyId, Said
 from lineage.store.neo4j.working import WorkingSet
 from lineage.store.neo4j.writes import stored_type
@@ -57,14 +56,14 @@ class Reaching:
 
     def __init__(
         self,
-        tx: neo4j.Transaction,
+        statements: Statements,
         interpret: Interpreter,
         working: WorkingSet,
         applying: Applying,
         *,
         back: bool,
     ) -> None:
-        self._tx = tx
+        self._statements = statements
         self._interpret = interpret
         self._working = working
         self._applying = applying
@@ -72,9 +71,6 @@ class Reaching:
         """Whether anything was ever retracted or redacted."""
         self._retractions: dict[str, int | None] = {}
         self._stubs: dict[str, dict[tuple[str, str], bytes]] = {}
-
-    def _rows(self, query: str, **parameters: Any) -> list[list[Any]]:
-        return [record.values() for record in self._tx.run(query, **parameters)]
 
     def learn(self, refs: Iterable[str]) -> None:
         """Look up at once whether these were retracted or redacted before they came."""
@@ -84,9 +80,9 @@ class Reaching:
         self._retractions |= dict.fromkeys(asked)
         self._stubs |= {ref: {} for ref in asked}
         if self.back:
-            for ref, seq in self._rows(_RETRACTIONS, refs=asked):
+            for ref, seq in self._statements.rows(_RETRACTIONS, refs=asked):
                 self._retractions[ref] = seq
-            for ref, event_id, source, stub in self._rows(_STUBS, refs=asked):
+            for ref, event_id, source, stub in self._statements.rows(_STUBS, refs=asked):
                 self._stubs[ref][unpack(event_id), unpack(source)] = bytes(stub)
 
     def retracted(self, ref: str) -> int | None:
@@ -101,7 +97,7 @@ class Reaching:
         return max(stubs.items())[1] if stubs else None
 
     def _entry(self, ref: str) -> _Entry | None:
-        for seq, kind, v, packed, body, erased in self._rows(_ENTRY, ref=ref):
+        for seq, kind, v, packed, body, erased in self._statements.rows(_ENTRY, ref=ref):
             return _Entry(seq, unpack(kind), v, unpack_body(packed, bytes(body)), erased)
         return None
 
@@ -120,7 +116,7 @@ class Reaching:
             return
         self.back = True
         self._retractions[ref] = seq
-        self._tx.run("CREATE (:Retraction {ref: $ref, seq: $seq})", ref=ref, seq=seq)
+        self._statements.write("CREATE (:Retraction {ref: $ref, seq: $seq})", ref=ref, seq=seq)
         self._applying.flush()
         found = self._entry(ref)
         if found is not None and found.seq != seq:
@@ -130,7 +126,9 @@ class Reaching:
         self._applying.edges -= self._ends(_CLOSE, claims, target, seq)
         versions = [commit.version for commit in claims.commits]
         if versions:
-            self._tx.run(_CLOSE_COMMITS, ids=versions, target=target, open=FOREVER, seq=seq)
+            self._statements.write(
+                _CLOSE_COMMITS, ids=versions, target=target, open=FOREVER, seq=seq
+            )
         self._applying.withdraw(target, claims)
         for (node, ident), ops in self._by_key(claims, ref.source).items():
             key = self._working.subject(node, complete=True).key(ident)
@@ -150,7 +148,7 @@ class Reaching:
             rows = [list(pair) for pair in ends]
             text = query.format(type=kind)
             asked = {"rows": rows, "target": target, "open": FOREVER, "seq": seq}
-            shown += sum(row[0] for row in self._rows(text, **asked))
+            shown += sum(row[0] for row in self._statements.rows(text, **asked))
         return shown
 
     def _by_key(
@@ -171,7 +169,7 @@ class Reaching:
             ref = ref_of(redaction.target)
             self.learn([ref])
             self._stubs[ref][by.event_id, by.source] = redaction.stub
-            self._tx.run(
+            self._statements.write(
                 _REDACTION, ref=ref, event_id=pack(by.event_id), source=pack(by.source),
                 stub=redaction.stub,
             )  # fmt: skip
@@ -188,7 +186,7 @@ class Reaching:
         after = self._interpret(entry.kind, entry.v, stub)
         check_stub(before, after)
         packed, body = pack_body(stub)
-        self._tx.run(_ERASED, seq=entry.seq, packed=packed, body=body)
+        self._statements.write(_ERASED, seq=entry.seq, packed=packed, body=body)
         dead = self.retracted(ref)
         dead = FOREVER if dead is None else max(dead, entry.seq)
         self._replace(target, entry.seq, before, after, dead=dead, now=seq)
@@ -203,13 +201,13 @@ class Reaching:
         visible = after if dead > target else Claims()
         applying.edges -= self._ends(_DROP, before, target, now)
         versions = [commit.version for commit in before.commits]
-        self._tx.run(_DROP_COMMITS, ids=versions, target=target)
+        self._statements.write(_DROP_COMMITS, ids=versions, target=target)
         applying.write_claims(target, visible, dead)
         self._replace_states(ref, target, (before, visible), dead)
         applying.flush()
         components = {frozenset(self._working.family(member).members) for member in touched}
         for members in components:
-            applying.derived(rederive(self._tx, self._working, sorted(members), now))
+            applying.derived(rederive(self._statements, self._working, sorted(members), now))
             self._working.forget_families(members)
         applying.flush()
 

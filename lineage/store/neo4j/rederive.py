@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import neo4j
-
 from lineage.model.canonical import FOREVER
 from lineage.model.claims import Method, StateType
 from lineage.model.ids import token_of
@@ -18,6 +16,7 @@ from lineage.model.resolution import DerivedEdge, Output, Use, Version, derive
 from lineage.store.neo4j.derived import Derived, DerivedRow
 from lineage.store.neo4j.documents import unpack
 from lineage.store.neo4j.family import Alias
+from lineage.store.neo4j.statements import Statements
 from lineage.store.neo4j.working import WorkingSet
 
 __all__ = ["rederive"]
@@ -73,11 +72,11 @@ class _Everything:
 
 
 def rederive(
-    tx: neo4j.Transaction, working: WorkingSet, members: Sequence[str], now: int
+    statements: Statements, working: WorkingSet, members: Sequence[str], now: int
 ) -> list[DerivedRow]:
     """Drop all derived edges of a component; returns those that take their place."""
-    tx.run(_DROP, ids=list(members))
-    everything = _read(tx, working, members)
+    statements.write(_DROP, ids=list(members))
+    everything = _read(statements, working, members)
     rows: list[DerivedRow] = []
     shown: dict[Derived, DerivedRow] = {}
     for position in everything.positions():
@@ -98,17 +97,15 @@ def _derived(edge: DerivedEdge) -> Derived:
     )
 
 
-def _read(tx: neo4j.Transaction, working: WorkingSet, members: Sequence[str]) -> _Everything:
+def _read(statements: Statements, working: WorkingSet, members: Sequence[str]) -> _Everything:
     found = _Everything(aliases=list(_aliases(working, members)))
-    for record in tx.run(_VERSIONS, ids=list(members)):
-        version, first, outputs, commits = record.values()
+    for version, first, outputs, commits in statements.rows(_VERSIONS, ids=list(members)):
         found.known.append((version, first))
         found.made += [(version, *row) for row in commits]
         for run, said, at, rf, rt in outputs:
             found.made.append((version, at, rf, rt))
             found.outputs.append((Output(run, version, unpack(said), at), rf, rt))
-    for record in tx.run(_USES, ids=list(members)):
-        run, artifact, said, at, method, rf, rt = record.values()
+    for run, artifact, said, at, method, rf, rt in statements.rows(_USES, ids=list(members)):
         found.uses.append((Use(run, artifact, unpack(said), at, Method(method)), rf, rt))
     return found
 

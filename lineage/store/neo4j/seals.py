@@ -14,8 +14,8 @@ from lineage.store.neo4j.reading import Reading
 from lineage.store.sizes import require_sizes
 
 __all__ = [
-    "adopt", "checkpoints_after", "fill_tiles", "keep_tiles", "last_checkpoint", "leaves", "seal",
-    "tiles",
+    "KEEP_TILES", "adopt", "checkpoints_after", "fill_tiles", "keep_tiles", "last_checkpoint",
+    "leaves", "seal", "tiles",
 ]  # fmt: skip
 
 _LOCK = """MATCH (h:Head {id: 'main'}) SET h.lock = true
@@ -30,7 +30,7 @@ _LEAVES = """MATCH (e:Entry) WHERE e.seq > $start AND e.seq <= $end
 RETURN e.leaf ORDER BY e.seq"""
 _TILES = """MATCH (t:Tile) WHERE t.level = $level AND t.number >= $start AND t.number < $end
 RETURN t.number, t.root"""
-_KEEP_TILES = """UNWIND $rows AS t MERGE (tile:Tile {level: t[0], number: t[1]})
+KEEP_TILES = """UNWIND $rows AS t MERGE (tile:Tile {level: t[0], number: t[1]})
 SET tile.root = t[2]"""
 _FILLED = 10_000
 """Leaves that are read, and tiles that are written, at a time."""
@@ -87,7 +87,7 @@ def keep_tiles(tx: neo4j.Transaction | neo4j.ManagedTransaction, complete: Itera
     """Write tiles."""
     rows = [list(tile) for tile in complete]
     if rows:
-        tx.run(_KEEP_TILES, rows=rows).consume()
+        tx.run(KEEP_TILES, rows=rows).consume()
 
 
 def fill_tiles(session: neo4j.Session) -> None:

@@ -186,4 +186,5 @@ class Neo4jStore(ReadingStore):
 
     @override
     def close(self) -> None:
+        self._writer.close()
         self._database.close()

@@ -29,16 +29,18 @@ _NEAR_UP = f"""UNWIND $ids AS id MATCH (n:Node {{{{id: id}}}})<-[r:{{types}}]-(o
 RETURN collect([type(r), o.id, id, r.vf, r.method])"""
 _NEAR_DOWN = f"""UNWIND $ids AS id MATCH (n:Node {{{{id: id}}}})-[r:{{types}}]->(o) WHERE {HOLDS}
 RETURN collect([type(r), id, o.id, r.vf, r.method])"""
-_REACH_UP = f"""MATCH (s:Node) WHERE s.id IN $ids
-MATCH (s) (()<-[r:{{types}} WHERE {HOLDS}]-())* (n) WITH DISTINCT n
-OPTIONAL MATCH (n)<-[r:{{types}}]-(o) WHERE {HOLDS}
-RETURN collect(DISTINCT n.id),
-  collect(CASE WHEN o IS NULL THEN NULL ELSE [type(r), o.id, n.id, r.vf, r.method] END)"""
-_REACH_DOWN = f"""MATCH (s:Node) WHERE s.id IN $ids
-MATCH (s) (()-[r:{{types}} WHERE {HOLDS}]->())* (n) WITH DISTINCT n
-OPTIONAL MATCH (n)-[r:{{types}}]->(o) WHERE {HOLDS}
-RETURN collect(DISTINCT n.id),
-  collect(CASE WHEN o IS NULL THEN NULL ELSE [type(r), n.id, o.id, r.vf, r.method] END)"""
+_REACH = f"""MATCH (s:Node) WHERE s.id IN $ids AND s.first <= $P
+MATCH (s) (()<back>-[r:{{types}} WHERE {HOLDS}]-<on>())* (n) WITH DISTINCT n WITH collect(n) AS ns
+RETURN [n IN ns | n.id],
+  COLLECT {{{{ UNWIND range(0, size(ns) - 1) AS i WITH i, ns[i] AS n
+    MATCH (n)<back>-[r:{{types}}]-<on>(o) WHERE {HOLDS}
+    RETURN [type(r), o.id, i, r.vf, r.method] }}}},
+  COLLECT {{{{ UNWIND ns AS n MATCH (n)-[r:COMMIT_OF]->(l)
+    WHERE {KNOWN} AND r.vf <= $T AND r.known
+    WITH l.key AS key, min(r.number) AS least, max(r.number) AS most
+    RETURN [key, least, most] }}}}"""
+_REACH_UP = _REACH.replace("<back>", "<").replace("<on>", "")
+_REACH_DOWN = _REACH.replace("<back>", "").replace("<on>", ">")
 _LOGS = f"""UNWIND $ids AS id MATCH (:Node {{id: id}})-[r:COMMIT_OF]->(l)
 WHERE {KNOWN} AND r.vf <= $T AND r.known RETURN l.key, min(r.number), max(r.number)"""
 _COMMITS = f"""MATCH (l:Log {{key: $key}})<-[r:COMMIT_OF]-(v)
@@ -47,7 +49,10 @@ RETURN l.table, l.log, v.id, r.vf, r.number, r.known, r.carries, r.files"""
 
 
 def closure_query(direction: Direction, history: History) -> str:
-    """The statement that fetches everything reachable, with its edges."""
+    """The statement that fetches everything reachable: ids, edges, and logs with commits there.
+
+    Ends that edges have in common with what they were found from are places among the ids.
+    """
     types = WALKED_CHAINLESS if history is History.NONE else WALKED
     query = _REACH_UP if direction is Direction.UPSTREAM else _REACH_DOWN
     return query.format(types=types)
@@ -65,16 +70,14 @@ class _Fetched:
         self.commits: dict[str, list[TableCommit]] = {}
         self._spans: dict[str, tuple[int, int]] = {}
         self._asked: set[str] = set()
+        self._met: list[Sequence[Any]] = []
+        """Logs of nodes that were asked about: key, least and greatest number of a commit."""
 
     def fetch(self, starts: Iterable[str], depth: int | None) -> None:
         """Fetch what can be reached, as far as ``depth``."""
         new = set(starts) - self.nodes
         if depth is None and len(new) <= _FEW:
-            for ids, edges in self._reading.rows(
-                closure_query(self._direction, self._history), ids=list(new)
-            ):
-                self.nodes.update(ids)
-                self.edges += edges
+            self._reach(new)
             return
         while new:
             self.nodes |= new
@@ -86,6 +89,19 @@ class _Fetched:
                     break
             other = 1 if self._direction is Direction.UPSTREAM else 2
             new = {edge[other] for edge in edges} - self.nodes
+
+    def _reach(self, starts: Iterable[str]) -> None:
+        query = closure_query(self._direction, self._history)
+        up = self._direction is Direction.UPSTREAM
+        asked = [start for start in starts if start.isascii()]
+        for ids, edges, logs in self._reading.rows(query, ids=asked):
+            self.nodes.update(ids)
+            self._asked.update(ids)
+            self._met += logs
+            self.edges += [
+                (kind, other, ids[n], at, how) if up else (kind, ids[n], other, at, how)
+                for kind, other, n, at, how in edges
+            ]
 
     def _near(self, ids: Iterable[str]) -> list[Sequence[Any]]:
         types = WALKED_CHAINLESS if self._history is History.NONE else WALKED
@@ -101,8 +117,10 @@ class _Fetched:
         """Fetch the logs of tables that are walked by their files; whether there are new ones."""
         versions = [node for node in self.nodes - self._asked if token_of(node)]
         self._asked |= self.nodes
+        met, self._met = self._met, []
+        met += self._reading.rows(_LOGS, ids=versions) if versions else ()
         new = False
-        for key, least, most in self._reading.rows(_LOGS, ids=versions) if versions else ():
+        for key, least, most in met:
             had = self._spans.get(key)
             span = (least, most) if had is None else (min(least, had[0]), max(most, had[1]))
             if span != had:
@@ -136,16 +154,20 @@ def walk(
     limit: int | None,
 ) -> Walk:
     """Breadth-first; see the contract."""
-    members = _members(reading, starts)
     fetched = _Fetched(reading, direction, history)
-    if members:
+    if depth is None and len(starts) <= _FEW and not _bare(starts):
+        # What is reached from an unknown one is nothing: one question answers all.
+        fetched.fetch(starts, None)
+        members = fetched.nodes.intersection(starts)
+    else:
+        members = _members(reading, starts)
         fetched.fetch(members, depth)
-        if history is History.CONTRIBUTING and fetched.fetch_logs():
-            if depth is not None:
-                # A step along a log's files may be many along its chain.
-                fetched = _Fetched(reading, direction, history)
-                fetched.fetch(members, None)
-            _complete(fetched, members, direction)
+    if members and history is History.CONTRIBUTING and fetched.fetch_logs():
+        if depth is not None:
+            # A step along a log's files may be many along its chain.
+            fetched = _Fetched(reading, direction, history)
+            fetched.fetch(members, None)
+        _complete(fetched, members, direction)
     if depth is None and limit is None and not fetched.commits:
         return _everything(fetched, members, direction)
     # One step beyond the depth tells whether it cut anything.
@@ -184,7 +206,12 @@ def _everything(fetched: _Fetched, members: set[str], direction: Direction) -> W
 
 def _members(reading: Reading, starts: Sequence[str]) -> set[str]:
     members = set(reading.known(starts))
-    bare = [m for m in members if class_of(m) == ARTIFACT and not token_of(m)]
+    bare = _bare(members)
     if bare:
         members |= {version for version, _ in made_by(reading, bare)}
     return members
+
+
+def _bare(ids: Iterable[str]) -> list[str]:
+    """Artifacts without a version: they stand for their versions."""
+    return [one for one in ids if class_of(one) == ARTIFACT and not token_of(one)]

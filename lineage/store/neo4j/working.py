@@ -11,8 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-import neo4j
-
 from lineage.model.canonical import FOREVER
 from lineage.model.claims import EdgeType, Method, StateType
 from lineage.model.ids import artifact_of, token_of
@@ -20,13 +18,14 @@ from lineage.store.neo4j.derived import Derived, DerivedRow
 from lineage.store.neo4j.documents import add_said, load_shown, said_in, unpack
 from lineage.store.neo4j.family import Alias, Family
 from lineage.store.neo4j.groups import Claimed
+from lineage.store.neo4j.statements import Statements
 from lineage.store.neo4j.states import Subject
 
 __all__ = ["WorkingSet"]
 
 _NODES = 500_000
 _SUBJECTS = 5_000
-_FAMILIES, _WEIGHT = 5_000, 2_000_000
+_FAMILIES, _WEIGHT = 100_000, 2_000_000
 _RECENT = 4
 """Transactions. What nobody asked for since is loaded again sooner than it is worth keeping."""
 
@@ -64,12 +63,12 @@ class WorkingSet:
         """New in this transaction: the database has nothing about them."""
         self._families: dict[str, Family] = {}
         self._subjects: dict[str, Subject] = {}
-        self._tx: Any = None
+        self._statements: Statements
         self._count = 0
 
-    def begin(self, tx: neo4j.Transaction) -> None:
+    def begin(self, statements: Statements) -> None:
         """A transaction begins."""
-        self._tx = tx
+        self._statements = statements
         self._absent.clear()
         self._fresh.clear()
         if len(self._nodes) > _NODES:
@@ -92,18 +91,24 @@ class WorkingSet:
         self._families.clear()
         self._subjects.clear()
 
-    def _rows(self, query: str, **parameters: Any) -> list[list[Any]]:
-        return [record.values() for record in self._tx.run(query, **parameters)]
-
     # --- nodes
+
+    def unheard(self, ids: Iterable[str]) -> list[str]:
+        """Those of which it is not remembered whether they are known."""
+        return [i for i in dict.fromkeys(ids) if i not in self._nodes and i not in self._absent]
+
+    def learned(self, asked: Iterable[str], found: Iterable[str]) -> None:
+        """Of those asked for, these are known."""
+        self._nodes.update(found)
+        self._absent.update(asked)
+        self._absent -= self._nodes
 
     def learn(self, ids: Iterable[str]) -> None:
         """Look up at once which of these are known."""
-        asked = [i for i in dict.fromkeys(ids) if i not in self._nodes and i not in self._absent]
+        asked = self.unheard(ids)
         if asked:
-            ((found,),) = self._rows(_KNOWN, ids=asked)
-            self._nodes.update(found)
-            self._absent.update(set(asked) - set(found))
+            ((found,),) = self._statements.rows(_KNOWN, ids=asked)
+            self.learned(asked, found)
 
     def knows(self, node: str) -> bool:
         """Whether a node is known."""
@@ -134,7 +139,7 @@ class WorkingSet:
         if not asked:
             return
         found: dict[str, list[str]] = {}
-        for _, component in self._rows(_COMPONENT, ids=asked):
+        for _, component in self._statements.rows(_COMPONENT, ids=asked):
             found[min(component)] = component
         for family in load_families(self, list(found.values())):
             self._remember(family)
@@ -186,7 +191,7 @@ class WorkingSet:
 
     def rows(self, query: str, ids: list[str]) -> list[list[Any]]:
         """Rows of a query about ids, with ``$open`` for the open end."""
-        return self._rows(query, ids=ids, open=FOREVER)
+        return self._statements.rows(query, ids=ids, open=FOREVER)
 
     # --- subjects
 
@@ -195,7 +200,7 @@ class WorkingSet:
         asked = [s for s in dict.fromkeys(subjects) if s not in self._subjects]
         known = [s for s in asked if self._is_stored(s)]
         if known:
-            for subject, shown in self._rows(_SHOWN, ids=known):
+            for subject, shown in self._statements.rows(_SHOWN, ids=known):
                 self._subjects[subject] = load_shown(shown)
 
     def remembered_subject(self, node: str) -> Subject | None:
@@ -212,7 +217,7 @@ class WorkingSet:
         subject = self._subjects.setdefault(node, Subject())
         subject.touched = self._count
         if complete and not subject.complete:
-            texts = [text for (found,) in self._rows(_SAID, id=node) for text in found]
+            texts = [text for (found,) in self._statements.rows(_SAID, id=node) for text in found]
             add_said(subject, [*said_in(texts), *subject.waiting])
         return subject
 

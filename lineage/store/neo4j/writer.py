@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +14,16 @@ from lineage.model.claims import Claims, EntryRef
 from lineage.model.envelope import SALT_BYTES, Envelope, commitment_of
 from lineage.model.ids import artifact_of
 from lineage.model.merkle import Frontier, Tile
+from lineage.store.bodies import pack_body
 from lineage.store.contract import Guard, Head, Interpreter, NewEntry, Receipt
 from lineage.store.neo4j.applying import Applying, families_of
-from lineage.store.neo4j.bodies import pack_body, ref_of
 from lineage.store.neo4j.documents import pack
 from lineage.store.neo4j.following import follow
 from lineage.store.neo4j.ledger import entries_between
 from lineage.store.neo4j.reaching import Reaching
-from lineage.store.neo4j.seals import keep_tiles
+from lineage.store.neo4j.refs import ref_of
+from lineage.store.neo4j.seals import KEEP_TILES
+from lineage.store.neo4j.statements import Statements
 from lineage.store.neo4j.working import WorkingSet
 from lineage.store.redaction import claims_of_stub
 
@@ -29,13 +32,13 @@ __all__ = ["Salted", "Writer"]
 _FOLLOWED = 5_000
 """Entries of others that are followed at most: loading again what is needed is faster then."""
 _TOGETHER = 1_000
-"""Entries that are looked up and written by the same statements."""
+"""Entries that are looked up together."""
+_AT_ONCE = 250
+"""Entries that are written together, while the next are worked out."""
 _LOCK = """MATCH (h:Head {id: 'main'}) SET h.lock = true
-RETURN h.seq, h.recorded_at, h.frontier, h.edges, h.states, h.nodes, h.reached_back"""
-_HEAD = """MATCH (h:Head {id: 'main'}) SET h.seq = $seq, h.recorded_at = $recorded_at,
-h.frontier = $frontier, h.edges = $edges, h.states = $states, h.nodes = $nodes,
-h.reached_back = $reached_back"""
-_KNOWN = """UNWIND $refs AS ref MATCH (e:Entry {ref: ref}) RETURN ref, e.seq, e.salt"""
+RETURN h.seq, h.recorded_at, h.frontier, h.edges, h.states, h.nodes, h.reached_back,
+  COLLECT { UNWIND $refs AS ref MATCH (e:Entry {ref: ref}) RETURN [ref, e.seq, e.salt] },
+  COLLECT { UNWIND $ids AS id MATCH (n:Node {id: id}) RETURN id }"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class Writer:
         self._clock = clock
         self._working = WorkingSet()
         self._tiles: list[Tile] = []
+        self._executor = ThreadPoolExecutor(1, "lineage-neo4j")
         self._seq = -1
         self.check: Guard = lambda _: None
 
@@ -73,66 +77,88 @@ class Writer:
         self._working.clear()
         self._seq = -1
 
+    def close(self) -> None:
+        """End the thread that writes."""
+        self._executor.shutdown()
+
     def append(self, tx: neo4j.Transaction, entries: Sequence[Salted]) -> list[Receipt]:
         """Append entries in order, or say where they are already."""
-        ((seq, at, frontier, edges, states, nodes, back),) = _values(tx.run(_LOCK))
-        self._frontier, self._tiles = Frontier.of_bytes(bytes(frontier or b"")), []
-        self.check(Head(seq, at, self._frontier))
-        self._catch_up(tx, seq, back=back)
-        self._working.begin(tx)
-        self._tx, self._seq, self._recorded_at = tx, seq, at
-        self._applying = Applying(tx, self._working, edges, states, nodes)
-        self._reaching = Reaching(tx, self._interpret, self._working, self._applying, back=back)
-        receipts: list[Receipt] = []
-        for start in range(0, len(entries), _TOGETHER):
-            receipts += self._append_some(entries[start : start + _TOGETHER])
-        if self._seq != seq:
-            self._write_head()
+        executor = self._executor if len(entries) > _AT_ONCE else None
+        with Statements(tx, executor) as statements:
+            receipts: list[Receipt] = []
+            for start in range(0, max(len(entries), 1), _TOGETHER):
+                some = entries[start : start + _TOGETHER]
+                receipts += self._append_some(statements, some, first=not start)
+            statements.finish()
         return receipts
 
-    def _catch_up(self, tx: neo4j.Transaction, seq: int, *, back: bool) -> None:
+    def _append_some(
+        self, statements: Statements, entries: Sequence[Salted], *, first: bool
+    ) -> list[Receipt]:
+        known = self._lock(statements, entries)
+        if first:
+            self.check(Head(self._seq, self._recorded_at, self._frontier))
+        self._prefetch([salted.entry.claims for salted in entries if salted.ref not in known])
+        receipts = []
+        for start in range(0, len(entries), _AT_ONCE):
+            before = self._seq
+            for salted in entries[start : start + _AT_ONCE]:
+                had = known.get(salted.ref)
+                if had is None:
+                    known[salted.ref] = (self._append(salted), b"")
+                    receipts.append(Receipt(self._seq, new=True))
+                else:
+                    # A commit whose outcome was unknown had gone through: the salt is our own.
+                    ours = salted.entry.commitment is None and had[1] == salted.salt
+                    receipts.append(Receipt(had[0], new=ours))
+            if self._seq != before:
+                self._applying.flush(self._head())
+        if self._tiles:
+            statements.write(KEEP_TILES, rows=[list(tile) for tile in self._tiles])
+        return receipts
+
+    def _lock(
+        self, statements: Statements, entries: Sequence[Salted]
+    ) -> dict[str, tuple[int, bytes | None]]:
+        """Lock the head, come to where it is, and learn which entries there are already."""
+        self._working.begin(statements)
+        refs = list({salted.ref for salted in entries})
+        ids = self._working.unheard(_nodes(salted.entry.claims for salted in entries))
+        ((seq, at, frontier, edges, states, nodes, back, known, found),) = statements.rows(
+            _LOCK, refs=refs, ids=ids
+        )
+        self._catch_up(statements, seq, back=back)
+        self._working.learned(ids, found)
+        self._seq, self._recorded_at = seq, at
+        self._frontier, self._tiles = Frontier.of_bytes(bytes(frontier or b"")), []
+        self._applying = Applying(statements, self._working, edges, states, nodes)
+        self._reaching = Reaching(
+            statements, self._interpret, self._working, self._applying, back=back
+        )
+        self._reaching.learn(refs)
+        return {ref: (seq, None if salt is None else bytes(salt)) for ref, seq, salt in known}
+
+    def _catch_up(self, statements: Statements, seq: int, *, back: bool) -> None:
         """Bring what is remembered to the head, if another process moved it."""
         behind = seq - self._seq
         if behind and self._seq >= 0:
-            entries = [] if back or behind > _FOLLOWED else entries_between(tx, self._seq, seq)
+            far = back or behind > _FOLLOWED
+            entries = [] if far else entries_between(statements, self._seq, seq)
             if not entries or not follow(self._working, self._interpret, entries):
                 self._working.clear()
 
-    def _write_head(self) -> None:
-        applying = self._applying
-        self._tx.run(
-            _HEAD, seq=self._seq, recorded_at=self._recorded_at,
-            frontier=self._frontier.to_bytes(), edges=applying.edges, states=applying.states,
-            nodes=applying.nodes, reached_back=self._reaching.back,
-        )  # fmt: skip
-        keep_tiles(self._tx, self._tiles)
-
-    def _append_some(self, entries: Sequence[Salted]) -> list[Receipt]:
-        refs = list({salted.ref for salted in entries})
-        known = {
-            ref: (seq, None if salt is None else bytes(salt))
-            for ref, seq, salt in _values(self._tx.run(_KNOWN, refs=refs))
-        }
-        self._reaching.learn(refs)
-        self._prefetch([salted.entry.claims for salted in entries if salted.ref not in known])
-        receipts = []
-        for salted in entries:
-            had = known.get(salted.ref)
-            if had is None:
-                known[salted.ref] = (self._append(salted), b"")
-                receipts.append(Receipt(self._seq, new=True))
-            else:
-                # A commit whose outcome was unknown had gone through: the salt is our own.
-                ours = salted.entry.commitment is None and had[1] == salted.salt
-                receipts.append(Receipt(had[0], new=ours))
-        self._applying.flush()
-        return receipts
+    def _head(self) -> dict[str, Any]:
+        return {
+            "seq": self._seq, "recorded_at": self._recorded_at,
+            "frontier": self._frontier.to_bytes(), "edges": self._applying.edges,
+            "states": self._applying.states, "nodes": self._applying.nodes,
+            "reached_back": self._reaching.back,
+        }  # fmt: skip
 
     def _prefetch(self, claims: Iterable[Claims]) -> None:
         """Look up at once what these are about."""
         every = list(claims)
-        nodes = {node for one in every for node in one.nodes()}
-        self._working.learn(nodes | {artifact_of(node) for node in nodes})
+        self._working.learn(_nodes(every))
         self._working.learn_families(
             member for one in every for member in families_of(one, self._working)
         )
@@ -173,5 +199,7 @@ class Writer:
         self._reaching.redact(by, claims, seq)
 
 
-def _values(result: neo4j.Result) -> list[list[Any]]:
-    return [record.values() for record in result]
+def _nodes(claims: Iterable[Claims]) -> set[str]:
+    """Every id that these mention, and the artifacts of versions."""
+    nodes = {node for one in claims for node in one.nodes()}
+    return nodes | {artifact_of(node) for node in nodes}

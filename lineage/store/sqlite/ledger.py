@@ -8,9 +8,10 @@ import apsw
 
 from lineage.model.envelope import Actor
 from lineage.model.merkle import Frontier
+from lineage.store.bodies import unpack_body
 from lineage.store.contract import Head, StoredEntry
 from lineage.store.sqlite.connection import Row, query
-from lineage.store.sqlite.texts import pack_event_id, pack_text, unpack_body, unpack_event_id
+from lineage.store.sqlite.texts import pack_event_id, pack_text, unpack_event_id
 from lineage.store.sqlite.texts import unpack_text as text
 
 __all__ = ["entries_after", "find", "head", "position_at"]

@@ -8,7 +8,7 @@ from itertools import islice
 
 from lineage.model.claims import StateType
 from lineage.model.ids import ARTIFACT
-from lineage.model.resolution import Version, version_order
+from lineage.model.resolution import Version, by_artifact
 from lineage.store.contract import Attribute, Hit, Node
 from lineage.store.search import rank_of
 from lineage.store.sqlite.reading import KNOWN, Reading
@@ -169,13 +169,10 @@ def made_by(reading: Reading, artifacts: Sequence[int]) -> list[tuple[str, int, 
     return found
 
 
-def versions(reading: Reading, artifact: str) -> list[tuple[str, int | None]]:
-    """Versions of an artifact, oldest first."""
-    number = reading.numbers([artifact]).get(artifact)
-    if number is None:
-        return []
-    own = [Version(urn, made) for urn, _, made in made_by(reading, [number])]
-    return [(version.id, version.made_at) for version in sorted(own, key=version_order)]
+def versions(reading: Reading, artifacts: Sequence[str]) -> dict[str, list[tuple[str, int | None]]]:
+    """Versions of artifacts, oldest first."""
+    numbers = reading.numbers(artifacts).values()
+    return by_artifact(Version(urn, made) for urn, _, made in made_by(reading, list(numbers)))
 
 
 # --- search

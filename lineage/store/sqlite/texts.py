@@ -1,22 +1,17 @@
-"""How values become columns: texts SQLite cannot hold, event ids, bodies."""
+"""How values become columns: texts SQLite cannot hold, event ids."""
 
 from __future__ import annotations
 
 import re
-import zlib
 
 __all__ = [
-    "pack_body",
     "pack_event_id",
     "pack_text",
-    "unpack_body",
     "unpack_event_id",
     "unpack_text",
 ]
 
 _HEX = re.compile(r"[0-9a-f]{64}\Z")
-_PACK_OVER = 512
-"""Compressing costs 17 % of the rate at one entry per commit: small bodies are left as they are."""
 _MARK = b"\xff"
 """Begins packed text that is not UTF-8, where no UTF-8 begins."""
 
@@ -55,19 +50,3 @@ def unpack_event_id(value: str | bytes) -> str:
     if len(value) == 32:
         return value.hex()
     return value.lstrip(_MARK).decode("utf-8", "surrogatepass")
-
-
-def pack_body(body: bytes) -> tuple[int, bytes]:
-    """``(1, compressed)`` where that is smaller, else ``(0, body)``."""
-    if len(body) > _PACK_OVER:
-        # Level 1 and half the usual memory: setting the compressor up is most of the work.
-        compressor = zlib.compressobj(1, zlib.DEFLATED, 15, 6)
-        packed = compressor.compress(body) + compressor.flush()
-        if len(packed) < len(body):
-            return 1, packed
-    return 0, body
-
-
-def unpack_body(packed: int, data: bytes) -> bytes:
-    """Inverse of :func:`pack_body`."""
-    return zlib.decompress(data) if packed else data

@@ -11,6 +11,7 @@ import apsw
 from lineage.model.claims import Claims, EntryRef
 from lineage.model.envelope import SALT_BYTES, Envelope, commitment_of
 from lineage.model.merkle import Frontier
+from lineage.store.bodies import pack_body, unpack_body
 from lineage.store.contract import Head, Interpreter, NewEntry, Receipt
 from lineage.store.redaction import check_stub, claims_of_stub
 from lineage.store.sqlite.claims import ClaimWriter
@@ -19,9 +20,7 @@ from lineage.store.sqlite.names import Names
 from lineage.store.sqlite.rows import Rows
 from lineage.store.sqlite.seals import keep_tiles
 from lineage.store.sqlite.texts import (
-    pack_body,
     pack_event_id,
-    unpack_body,
     unpack_event_id,
     unpack_text,
 )
