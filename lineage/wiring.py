@@ -13,10 +13,11 @@ from pathlib import Path
 from lineage.errors import StoreUnavailableError
 from lineage.model.envelope import Actor
 from lineage.record.accepting import Accepting, Writers
+from lineage.record.archive import Archive, ArchiveSource
 from lineage.record.backlog import Backlog
-from lineage.record.backup import Copyable
+from lineage.record.backup import Copyable, unpack
 from lineage.record.dead_letters import DeadLetters
-from lineage.record.identity import local_actor, store_key
+from lineage.record.identity import local_actor, restore_key, store_key
 from lineage.record.intake import Intake
 from lineage.record.interpret import interpret
 from lineage.record.pulse import Pulse
@@ -27,6 +28,7 @@ from lineage.record.seal.keyfile import KeyFile
 from lineage.record.seal.publishing import places_of
 from lineage.record.seal.schedule import Schedule, Sealing
 from lineage.record.seal.sealer import Sealer
+from lineage.record.sources import Source, StoreSource
 from lineage.settings import Settings
 from lineage.store.blobs import BlobStore, DirectoryBlobs
 from lineage.store.contract import Store
@@ -38,6 +40,7 @@ __all__ = [
     "migrate_store",
     "open_accepting",
     "open_sealing",
+    "open_source",
     "open_store",
     "open_workspace",
     "scratch_store",
@@ -129,6 +132,26 @@ def migrate_store(
     with Database.open(settings.store, settings.store_password) as database:
         database.verify()
         return schema.pending(database) if dry_run else schema.migrate(database, tell)
+
+
+@contextmanager
+def open_source(place: str, settings: Settings) -> Iterator[Source]:
+    """What to restore from: the file of a backup, else an archive.
+
+    The key that a backup holds becomes the store's. Raises ``StoreKeyError``, ``ArchiveError``.
+    """
+    if not Path(place).is_file():
+        yield ArchiveSource(Archive(place))
+        return
+    from lineage.store.sqlite import SqliteStore
+
+    beside = settings.store_path.parent
+    beside.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with unpack(Path(place), beside) as opened:
+        restore_key(settings, opened.key)
+        # For writing: a copy of an older version is brought up to date first.
+        with closing(SqliteStore(opened.store, interpret)) as store:
+            yield StoreSource(store, opened)
 
 
 @contextmanager

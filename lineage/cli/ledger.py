@@ -63,7 +63,7 @@ def verify(*, expect: tuple[str, ...], ledger_only: bool, as_json: bool) -> None
     Checkpoints have to be signed by keys that the ledger names, and their roots to be those of its
     entries. The graph that answers are given from is compared with what the ledger says, too.
     """
-    roots = dict(map(_expected, expect))
+    roots = dict(map(kept_root, expect))
     with workspace(read_only=True) as ws:
         with progress("reading checkpoints") as tick:
             sealed = promises(ws.store, progress=tick)
@@ -119,7 +119,8 @@ def verify(*, expect: tuple[str, ...], ledger_only: bool, as_json: bool) -> None
         raise _other_graph()
 
 
-def _expected(text: str) -> tuple[int, bytes]:
+def kept_root(text: str) -> tuple[int, bytes]:
+    """A position and its root, as `lineage ledger head` prints them. Raises ``ConfigError``."""
     seq, _, root = text.partition(":")
     try:
         size, digest = int(seq), bytes.fromhex(root)

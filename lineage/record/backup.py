@@ -6,18 +6,20 @@ it leaves no entry without its blobs.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from lineage.errors import ConfigError, StoreFullError
+from lineage.errors import ConfigError, StoreDamagedError, StoreFullError, UnknownNameError
 from lineage.store.blobs import BlobStore
 
-__all__ = ["Backup", "Copyable", "backup"]
+__all__ = ["Backup", "Copyable", "Unpacked", "backup", "unpack"]
 
 
 class Copyable(Protocol):
@@ -76,6 +78,58 @@ def backup(
     finally:
         temporary.unlink(missing_ok=True)
     return Backup(target, target.stat().st_size, count)
+
+
+class Unpacked:
+    """A backup that was opened: the copy of the store at ``store``, its ``key``, its blobs."""
+
+    def __init__(self, tar: tarfile.TarFile, store: Path, key: str) -> None:
+        self.store = store
+        self.key = key
+        self._tar = tar
+        self._blobs = {
+            "".join(member.name.split("/")[1:]): member
+            for member in tar.getmembers()
+            if member.isfile() and member.name.startswith("store.blobs/")
+        }
+
+    def get(self, sha256: str) -> bytes:
+        """The contents of a blob. Raises ``UnknownNameError``, ``StoreDamagedError``."""
+        member = self._blobs.get(sha256)
+        file = self._tar.extractfile(member) if member else None
+        if file is None:
+            raise UnknownNameError(f"no blob {sha256} in the backup", hint="nor in what it is of")
+        data = file.read()
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise StoreDamagedError(
+                f"blob {sha256} in the backup does not have the contents that its name says",
+                hint="take another backup",
+            )
+        return data
+
+
+@contextmanager
+def unpack(path: Path, beside: Path) -> Iterator[Unpacked]:
+    """Open a backup; its store is copied out below ``beside``, and gone at the end.
+
+    Raises ``ConfigError`` for what is no backup, ``StoreFullError``.
+    """
+    with ExitStack() as stack:
+        try:
+            tar = stack.enter_context(tarfile.open(path))
+            place = Path(stack.enter_context(
+                tempfile.TemporaryDirectory(prefix=".restore-", dir=beside)
+            ))  # fmt: skip
+            for name in ("store.db", "store.key"):
+                tar.extract(name, place, filter="data")
+            opened = Unpacked(tar, place / "store.db", (place / "store.key").read_text("ascii"))
+        except (tarfile.TarError, EOFError, KeyError, ValueError) as fault:
+            raise ConfigError(
+                f"{path} is no whole backup: {fault}", hint="`lineage backup FILE` writes them"
+            ) from fault
+        except OSError as fault:
+            raise StoreFullError(f"{path} cannot be unpacked: {fault}") from fault
+        yield opened
 
 
 def _add_blob(tar: tarfile.TarFile, blobs: BlobStore, digest: str) -> None:
