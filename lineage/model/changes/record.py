@@ -82,6 +82,7 @@ class RedactionProposed(Change):
 
     kind: Literal["redaction.proposed"] = "redaction.proposed"
     targets: list[RedactionTarget] = []
+    person: NodeId | None = Field(default=None, description="who is to be erased from them")
     people: Literal[1, 2] | None = None
     reason: Name
     by: Name

@@ -7,7 +7,8 @@ is how a person is erased from what is not about them alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
+from itertools import count
 from typing import Any
 
 from lineage.errors import InputError
@@ -19,6 +20,11 @@ from lineage.record.redact.names import ERASED, KEEP, NESTED, OWNERS, Fixed, Rul
 from lineage.store.redaction import check_stub
 
 __all__ = ["Words", "stub_of", "without"]
+
+_FREE = frozenset({
+    "attributes", "capture", "evidence", "hardware", "metrics", "parameters", "policy", "variables",
+})  # fmt: skip
+"""Fields whose keys are chosen by whoever wrote them: all other keys are of the format."""
 
 
 def stub_of(kind: str, v: int, body: bytes) -> bytes:
@@ -102,8 +108,8 @@ def _is_team(owner: Any) -> bool:
     return bool(name) and not is_person(name)
 
 
-def _cleared(value: Any, rule: Rule | None, words: Words) -> Any:
-    """A value without words, but in its names."""
+def _cleared(value: Any, rule: Rule | None, words: Words, *, free: bool = False) -> Any:
+    """A value without words, but in its names. ``free``: its keys are anybody's, too."""
     if rule is KEEP:
         return value
     if rule is NESTED:
@@ -112,14 +118,22 @@ def _cleared(value: Any, rule: Rule | None, words: Words) -> Any:
         return [o if _is_team(o) else _cleared(o, None, words) for o in sequence(value)]
     if isinstance(value, dict):
         inner = rule if isinstance(rule, Mapping) else {}
-        return {
-            name if name in inner else words.erased(name): _cleared(each, inner.get(name), words)
-            for name, each in value.items()
-        }
+        cleared: dict[str, Any] = {}
+        for name, each in value.items():
+            key = _unused(words.erased(name), cleared) if free else name
+            inner_free = free or name in _FREE
+            cleared[key] = _cleared(each, inner.get(name), words, free=inner_free)
+        return cleared
     if isinstance(value, list):
         each_rule = rule[0] if isinstance(rule, list) else None
-        return [_cleared(each, each_rule, words) for each in value]
+        return [_cleared(each, each_rule, words, free=free) for each in value]
     return words.erased(value) if isinstance(value, str) else value
+
+
+def _unused(name: str, taken: Container[str]) -> str:
+    """Two keys may become one text."""
+    numbered = (f"{name} {n}" for n in count(2))
+    return name if name not in taken else next(each for each in numbered if each not in taken)
 
 
 def _cleared_stub(stub: str, words: Words) -> str:
