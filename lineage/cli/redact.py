@@ -66,7 +66,7 @@ def _plan(ws: Workspace, targets: tuple[str, ...], tick: Tick) -> Plan:
             f"{person} is no person",
             hint="name a person, or entries by position: `lineage ledger list`, `lineage show`",
         )
-    return plan_person(ws.store, person, tick=tick)
+    return plan_person(ws.store, ws.blobs, person, tick=tick)
 
 
 def _order(ws: Workspace, reason: str, proposal: str = "") -> Order:
@@ -176,7 +176,7 @@ def approve(*, proposal: str, as_json: bool) -> None:
             rule(ws.recorder, found.change.people, order)
             _emit_rule(ws, as_json=as_json)
             return
-        plan = plan_of(ws.store, found, tick)
+        plan = plan_of(ws.store, ws.blobs, found, tick)
         value = {"proposal": found.id, **_planned(plan)}
         _tell(redact_all(erasing_places(ws), plan, order, tick), value, as_json=as_json)
 

@@ -142,8 +142,9 @@ def redact(places: Places, plan: Plan, order: Order, tick: Tick = lambda _: None
         if plan.person and people_needed(places.store) == 1:
             # What was delivered while the ledger was read.
             late = plan_person(
-                places.store, plan.person, after=plan.position, words=plan.words, tick=tick
-            )
+                places.store, places.blobs, plan.person, after=plan.position, words=plan.words,
+                tick=tick,
+            )  # fmt: skip
             if late.new:
                 _redact(places, late, order, report)
         _finish(places, report, tick)

@@ -7,18 +7,22 @@ machines have is nobody's name.
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from lineage.errors import InputError, UnknownNameError
+from lineage.errors import InputError, StoreDamagedError, UnknownNameError
 from lineage.model.canonical import parse_json
 from lineage.model.claims import EntryRef
 from lineage.record.ledger import blobs_named
 from lineage.record.redact.names import names_of
 from lineage.record.redact.stubs import Words, stub_of, without
+from lineage.store.blobs import BlobStore
 from lineage.store.contract import Store, StoredEntry
 
 __all__ = ["Plan", "Target", "Tick", "plan_entries", "plan_person", "words_of"]
@@ -96,24 +100,33 @@ def plan_entries(store: Store, seqs: Sequence[int], tick: Tick = _quiet) -> Plan
 
 
 def plan_person(
-    store: Store, person: str, *, after: int = 0, words: Words | None = None, tick: Tick = _quiet
+    store: Store,
+    blobs: BlobStore,
+    person: str,
+    *,
+    after: int = 0,
+    words: Words | None = None,
+    tick: Tick = _quiet,
 ) -> Plan:
     """Every entry after a position that says anything of a person beyond their opaque id.
 
+    A blob that has a word of them cannot be cleared, so it goes, and references to it with it.
     ``words`` that identify them are looked for in the ledger where they are not given.
     """
     if words is None:
         words = words_of(store, person, tick)
     plan = Plan(store.head().seq, person=person, words=words)
     named: set[str] = set()
+    telling = _Telling(blobs, words)
     mentioned, quick = person.encode(), _quick(plan.words)
     for entry in store.entries(after):
         if entry.seq > plan.position:
             break
         tick(entry.seq)
-        if not (mentioned in entry.body or quick(entry.body)):
+        refers = words and b'"sha256"' in entry.body
+        if not (refers or mentioned in entry.body or quick(entry.body)):
             continue
-        stub = _without(entry, plan)
+        stub = _without(entry, plan, telling)
         if stub != entry.body:
             _add(plan, entry, stub, named)
         plan.in_names += plan.words.within(stub.decode("utf-8", "replace"))
@@ -121,12 +134,38 @@ def plan_person(
     return plan
 
 
-def _without(entry: StoredEntry, plan: Plan) -> bytes:
+class _Telling:
+    """Blobs that have a word of a person, each read once."""
+
+    def __init__(self, blobs: BlobStore, words: Words) -> None:
+        self._blobs = blobs
+        self._words = words
+        self._known: dict[str, bool] = {}
+
+    def __contains__(self, digest: object) -> bool:
+        if not isinstance(digest, str):
+            return False
+        if digest not in self._known:
+            self._known[digest] = self._tells(digest)
+        return self._known[digest]
+
+    def _tells(self, digest: str) -> bool:
+        try:
+            data = self._blobs.get(digest)
+        except (UnknownNameError, StoreDamagedError):
+            return False  # verification says so
+        with suppress(OSError, EOFError, zlib.error):
+            data = gzip.decompress(data)
+        return self._words.within(data.decode("utf-8", "replace"))
+
+
+def _without(entry: StoredEntry, plan: Plan, telling: _Telling) -> bytes:
     try:
         names_of(entry.kind)
     except InputError:
         return entry.body  # of a proposal or a rule: its reason stays
-    return without(entry.kind, entry.v, entry.body, plan.words, person=plan.person)
+    kind, v, body = entry.kind, entry.v, entry.body
+    return without(kind, v, body, plan.words, person=plan.person, blobs=telling)
 
 
 def _add(plan: Plan, entry: StoredEntry, stub: bytes, named: set[str]) -> None:

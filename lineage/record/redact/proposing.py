@@ -12,6 +12,7 @@ from lineage.record.recorder import Recorder
 from lineage.record.redact.erase import SOURCE, Order
 from lineage.record.redact.plan import Plan, Tick, plan_entries, plan_person
 from lineage.record.redact.rules import Proposal, entry_at, people_needed, proposals
+from lineage.store.blobs import BlobStore
 from lineage.store.contract import Store
 
 __all__ = ["find_proposal", "plan_of", "propose", "rule"]
@@ -68,13 +69,13 @@ def find_proposal(store: Store, text: str) -> Proposal:
     return found[0]
 
 
-def plan_of(store: Store, proposal: Proposal, tick: Tick) -> Plan:
+def plan_of(store: Store, blobs: BlobStore, proposal: Proposal, tick: Tick) -> Plan:
     """What a proposal asks for, worked out again: the digests of all stubs are those proposed.
 
     Raises ``RefusedError`` (``redaction-needs-approval``) where they are not any more.
     """
     if proposal.change.person is not None:
-        plan = plan_person(store, proposal.change.person, tick=tick)
+        plan = plan_person(store, blobs, proposal.change.person, tick=tick)
         plan.targets = [target for target in plan.targets if target.ref in proposal.stubs]
     else:
         found = [entry for ref in proposal.stubs if (entry := entry_at(store, ref)) is not None]

@@ -37,15 +37,23 @@ def stub_of(kind: str, v: int, body: bytes) -> bytes:
     return _checked(kind, v, body, canonical(_kept(value, rule) if value else {}))
 
 
-def without(kind: str, v: int, body: bytes, words: Words, *, person: str = "") -> bytes:
-    """``body`` without ``words`` and without what it says of ``person``; names stay.
+def without(
+    kind: str,
+    v: int,
+    body: bytes,
+    words: Words,
+    *,
+    person: str = "",
+    blobs: Container[str] = frozenset(),
+) -> bytes:
+    """``body`` without ``words``, references to ``blobs`` and what it says of ``person``.
 
-    It is ``body`` itself where nothing had to go. Raises as :func:`stub_of`.
+    Names stay. It is ``body`` itself where nothing had to go. Raises as :func:`stub_of`.
     """
     value, rule = _parsed(body), names_of(kind)
     if kind == "person.described" and value.get("person") == person:
         return stub_of(kind, v, body)
-    cleared = _cleared(value, rule, words)
+    cleared = _cleared(_unreferred(value, blobs), rule, words)
     user = cleared.get("user")
     if kind == "run.started" and isinstance(user, dict) and user.get("person") == person:
         cleared = {**cleared, "user": {"person": person}}
@@ -128,6 +136,19 @@ def _cleared(value: Any, rule: Rule | None, words: Words, *, free: bool = False)
         each_rule = rule[0] if isinstance(rule, list) else None
         return [_cleared(each, each_rule, words, free=free) for each in value]
     return words.erased(value) if isinstance(value, str) else value
+
+
+def _unreferred(value: Any, blobs: Container[str]) -> Any:
+    """A value without the references to some blobs."""
+
+    def gone(each: Any) -> bool:
+        return isinstance(each, dict) and "size" in each and each.get("sha256") in blobs
+
+    if isinstance(value, dict):
+        return {name: _unreferred(each, blobs) for name, each in value.items() if not gone(each)}
+    if isinstance(value, list):
+        return [_unreferred(each, blobs) for each in value if not gone(each)]
+    return value
 
 
 def _unused(name: str, taken: Container[str]) -> str:
