@@ -56,7 +56,7 @@ def redact(*, targets: tuple[str, ...], reason: str, dry_run: bool, as_json: boo
 
 def _plan(ws: Workspace, targets: tuple[str, ...], tick: Tick) -> Plan:
     if all(target.isdecimal() for target in targets):
-        return plan_entries(ws.store, [int(target) for target in targets], tick)
+        return plan_entries(ws.store, ws.blobs, [int(target) for target in targets], tick)
     if len(targets) > 1:
         raise click.UsageError("name entries by their positions, or one person")
     view = View(ws.store.head().seq)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -21,6 +22,7 @@ from lineage.model.changes import (
     CodeFacts,
     MemberAdded,
     PersonDescribed,
+    RunFinished,
     RunRef,
     RunStarted,
     TagAdded,
@@ -283,6 +285,49 @@ def test_what_cannot_be_redacted_is_said(home: Home) -> None:
     assert done["error"]["code"] == "not-redactable"
     assert lineage(home.home, "redact", "1", PERSON, "--reason", "x").returncode == 2
     assert home.does("redact", "1", "--reason", " ", status=65)["error"]["code"] == "bad-argument"
+
+
+def test_settings_that_only_versions_and_lists_name_go_as_well(home: Home) -> None:
+    """Small files of settings are kept by the version of a use, or by the list of a folder."""
+    read, listed, shared = (
+        home.blob(SECRET + name).sha256 for name in (b" read", b" in a folder", b" of another")
+    )
+    rows = [["a.yaml", f"sha256.{listed}", ""], ["b.yaml", f"sha256.{shared}", ""]]
+    inner = home.blob(canonical(rows)).sha256
+    outer = home.blob(canonical([["conf", "", inner]])).sha256
+
+    def finished(run: str, *uses: dict[str, Any]) -> RunFinished:
+        where = RunRef(namespace="local://h", job="train", run_id=run)
+        value = {"event_at": T0, "run": where, "state": "COMPLETE", "uses": uses}
+        return RunFinished.model_validate(value)
+
+    base = {"namespace": "file", "at": T0}
+    use = {**base, "name": "/conf/c.yaml", "version": f"sha256.{read}"}
+    folder = {**base, "name": "/conf", "artifact_kind": "directory", "manifest": outer}
+    other = {**base, "name": "/other.yaml", "version": f"sha256.{shared}"}
+    first = home.record(finished("1", use, folder))
+    second = home.record(finished("2", other, use))
+    blobs = DirectoryBlobs(home.settings.blobs)
+    home.does("redact", str(first), "--reason", "x")
+    assert set(blobs.all()) == {read, shared}, "the other run means them, too"
+    home.does("redact", str(second), "--reason", "x")
+    assert home.holds(SECRET) == []
+    assert list(blobs.all()) == []
+
+
+def test_contents_that_tell_of_a_person_go_and_the_rest_of_the_run_stays(home: Home) -> None:
+    telling, packed = home.blob(f"+ by {NAME}".encode()), home.blob(gzip.compress(NAME.encode()))
+    silent = home.blob(b"+ lr = 1")
+    home.record(
+        PersonDescribed(event_at=T0, person=PERSON, attributes={"name": NAME}),
+        home.run(diff=telling), home.run(diff=packed),
+        home.run(diff=silent, user=UserFacts(person=PERSON, name=NAME)),
+    )  # fmt: skip
+    done = home.does("redact", PERSON, "--reason", "Art. 17")
+    assert done["redacted"] == 4
+    assert list(DirectoryBlobs(home.settings.blobs).all()) == [silent.sha256]
+    assert home.holds(NAME.encode(), gzip.compress(NAME.encode())) == []
+    home.is_sound()
 
 
 # --- two people

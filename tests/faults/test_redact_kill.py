@@ -66,7 +66,7 @@ def _make(root: Path) -> None:
         assert lineage(home, "backup", str(root / name)).returncode == 0
 
 
-def _killed_at(n: int, count: Callable[[int], None]) -> None:
+def _killed_at(n: int, count: Callable[[int], object]) -> None:
     """From here on this process dies at the n-th step that reaches a file or a database."""
     steps = 0
 
@@ -97,7 +97,7 @@ def _redact(words: list[str], at: int) -> tuple[int, int]:
         status = 70
         try:
             os.close(read)
-            _killed_at(at, lambda n: os.write(write, n.to_bytes(4, "big")) and None)
+            _killed_at(at, lambda n: os.write(write, n.to_bytes(4, "big")))
             status = CliRunner().invoke(main, words).exit_code
         finally:
             os._exit(status)

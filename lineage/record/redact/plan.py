@@ -7,21 +7,18 @@ machines have is nobody's name.
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lineage.errors import InputError, StoreDamagedError, UnknownNameError
+from lineage.errors import InputError, UnknownNameError
 from lineage.model.canonical import parse_json
 from lineage.model.claims import EntryRef
-from lineage.record.ledger import blobs_named
+from lineage.record.redact.contents import Contents
 from lineage.record.redact.names import names_of
-from lineage.record.redact.stubs import Words, stub_of, without
+from lineage.record.redact.stubs import Words, only_names, stub_of, without
 from lineage.store.blobs import BlobStore
 from lineage.store.contract import Store, StoredEntry
 
@@ -79,23 +76,21 @@ def _quiet(_: int) -> None:
     """Nobody watches."""
 
 
-def plan_entries(store: Store, seqs: Sequence[int], tick: Tick = _quiet) -> Plan:
+def plan_entries(store: Store, blobs: BlobStore, seqs: Sequence[int], tick: Tick = _quiet) -> Plan:
     """The entries at these positions, with nothing left of them but names.
 
     Raises ``UnknownNameError`` for a position where there is none, ``RefusedError``
     (``not-redactable``).
     """
-    plan = Plan(store.head().seq)
-    named: set[str] = set()
+    plan, contents = Plan(store.head().seq), Contents(blobs)
     for seq in dict.fromkeys(seqs):
         entry = next(store.entries(seq - 1, 1), None) if seq > 0 else None
         if entry is None or entry.seq != seq:
             raise UnknownNameError(
                 f"no entry {seq}", hint="`lineage ledger list` shows them, and where it ends"
             )
-        stub = stub_of(entry.kind, entry.v, entry.body)
-        _add(plan, entry, stub, named)
-    _keep_named_elsewhere(store, plan, named, tick)
+        _add(plan, entry, stub_of(entry.kind, entry.v, entry.body), contents)
+    plan.blobs = _nobody_elses(store, plan, contents, tick)
     return plan
 
 
@@ -115,51 +110,25 @@ def plan_person(
     """
     if words is None:
         words = words_of(store, person, tick)
-    plan = Plan(store.head().seq, person=person, words=words)
-    named: set[str] = set()
-    telling = _Telling(blobs, words)
-    mentioned, quick = person.encode(), _quick(plan.words)
+    plan, contents = Plan(store.head().seq, person=person, words=words), Contents(blobs)
+    telling = contents.telling(words)
+    mentioned, quick = person.encode(), _quick(words)
     for entry in store.entries(after):
         if entry.seq > plan.position:
             break
         tick(entry.seq)
-        refers = words and b'"sha256"' in entry.body
+        refers = telling and b'"sha256"' in entry.body
         if not (refers or mentioned in entry.body or quick(entry.body)):
             continue
         stub = _without(entry, plan, telling)
         if stub != entry.body:
-            _add(plan, entry, stub, named)
-        plan.in_names += plan.words.within(stub.decode("utf-8", "replace"))
-    _keep_named_elsewhere(store, plan, named, tick)
+            _add(plan, entry, stub, contents)
+        plan.in_names += words.within(stub.decode("utf-8", "replace"))
+    plan.blobs = telling | _nobody_elses(store, plan, contents, tick)
     return plan
 
 
-class _Telling:
-    """Blobs that have a word of a person, each read once."""
-
-    def __init__(self, blobs: BlobStore, words: Words) -> None:
-        self._blobs = blobs
-        self._words = words
-        self._known: dict[str, bool] = {}
-
-    def __contains__(self, digest: object) -> bool:
-        if not isinstance(digest, str):
-            return False
-        if digest not in self._known:
-            self._known[digest] = self._tells(digest)
-        return self._known[digest]
-
-    def _tells(self, digest: str) -> bool:
-        try:
-            data = self._blobs.get(digest)
-        except (UnknownNameError, StoreDamagedError):
-            return False  # verification says so
-        with suppress(OSError, EOFError, zlib.error):
-            data = gzip.decompress(data)
-        return self._words.within(data.decode("utf-8", "replace"))
-
-
-def _without(entry: StoredEntry, plan: Plan, telling: _Telling) -> bytes:
+def _without(entry: StoredEntry, plan: Plan, telling: Container[str]) -> bytes:
     try:
         names_of(entry.kind)
     except InputError:
@@ -168,32 +137,30 @@ def _without(entry: StoredEntry, plan: Plan, telling: _Telling) -> bytes:
     return without(kind, v, body, plan.words, person=plan.person, blobs=telling)
 
 
-def _add(plan: Plan, entry: StoredEntry, stub: bytes, named: set[str]) -> None:
+def _add(plan: Plan, entry: StoredEntry, stub: bytes, contents: Contents) -> None:
     ref = EntryRef(entry.source, entry.event_id)
     new = entry.salt is not None or entry.body != stub
     plan.targets.append(Target(entry.seq, ref, entry.kind, stub, new))
-    named |= set(_blobs(entry.body)) - set(_blobs(stub))
+    plan.blobs |= contents.there(contents.meant(entry.body, redacted=False))
 
 
-def _blobs(body: bytes) -> Iterator[str]:
-    try:
-        yield from blobs_named(parse_json(body))
-    except InputError:
-        return
-
-
-def _keep_named_elsewhere(store: Store, plan: Plan, named: set[str], tick: Tick) -> None:
-    """Blobs are shared: those that another entry, or a stub, names stay."""
-    if not named:
-        return
-    plan.blobs = set(named)
+def _nobody_elses(store: Store, plan: Plan, contents: Contents, tick: Tick) -> set[str]:
+    """Blobs are shared: those that another entry means, or a stub refers to, stay."""
+    left = set(plan.blobs)
     stubs = {target.seq: target.stub for target in plan.targets}
-    for entry in store.entries():
+    for entry in store.entries() if left else ():
         tick(entry.seq)
-        body = stubs.get(entry.seq, entry.body)
-        plan.blobs -= {digest for digest in plan.blobs if digest.encode() in body}
-        if not plan.blobs:
-            return
+        body, whole = stubs.get(entry.seq), False
+        if body is None:
+            body, whole = entry.body, entry.salt is not None
+        # The stub in a redaction says what its target does.
+        redacted = entry.kind == "entry.redacted" or (
+            not whole and only_names(entry.kind, entry.v, body)
+        )
+        left -= contents.meant(body, redacted=redacted)
+        if not left:
+            break
+    return left
 
 
 # --- who somebody is

@@ -79,7 +79,7 @@ def plan_of(store: Store, blobs: BlobStore, proposal: Proposal, tick: Tick) -> P
         plan.targets = [target for target in plan.targets if target.ref in proposal.stubs]
     else:
         found = [entry for ref in proposal.stubs if (entry := entry_at(store, ref)) is not None]
-        plan = plan_entries(store, [entry.seq for entry in found], tick)
+        plan = plan_entries(store, blobs, [entry.seq for entry in found], tick)
     made = {t.ref: hashlib.sha256(t.stub).hexdigest() for t in plan.targets}
     done = {ref for ref in proposal.stubs if _redacted(store, ref)}
     if any(made.get(ref) != digest for ref, digest in proposal.stubs.items() if ref not in done):

@@ -19,7 +19,7 @@ from lineage.record.interpret.facets import is_person, mapping, sequence, text
 from lineage.record.redact.names import ERASED, KEEP, NESTED, OWNERS, Fixed, Rule, names_of
 from lineage.store.redaction import check_stub
 
-__all__ = ["Words", "stub_of", "without"]
+__all__ = ["Words", "only_names", "stub_of", "without"]
 
 _FREE = frozenset({
     "attributes", "capture", "evidence", "hardware", "metrics", "parameters", "policy", "variables",
@@ -35,6 +35,14 @@ def stub_of(kind: str, v: int, body: bytes) -> bytes:
     """
     value, rule = _parsed(body), names_of(kind)
     return _checked(kind, v, body, canonical(_kept(value, rule) if value else {}))
+
+
+def only_names(kind: str, v: int, body: bytes) -> bool:
+    """Whether a body is a stub that nothing was left in but names."""
+    try:
+        return stub_of(kind, v, body) == body
+    except InputError:
+        return False
 
 
 def without(
