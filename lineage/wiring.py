@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from lineage.errors import LineageError, StoreUnavailableError
 from lineage.model.envelope import Actor
 from lineage.record.accepting import Accepting, Writers
-from lineage.record.archive import Archive, ArchiveSource
+from lineage.record.archive import Archive, ArchiveSource, rewrite_archives
 from lineage.record.backlog import Backlog
 from lineage.record.backup import Copyable, unpack
-from lineage.record.copies import Copies, Copy
+from lineage.record.copies import ARCHIVE, Copies, Copy
 from lineage.record.dead_letters import DeadLetters
 from lineage.record.identity import local_actor, restore_key, store_key
 from lineage.record.intake import Intake
@@ -206,7 +206,8 @@ def noted_copy(workspace: Workspace, kind: str, place: str) -> Iterator[None]:
     """Note a copy before it is made: redactions have to reach it. Nothing where making it fails."""
     copies, store = Copies(workspace.settings.copies), workspace.store
     known = {copy.place for copy in copies.all()}
-    dirty = store.unerased() if isinstance(store, _sqlite()) else False
+    # Of an archive nobody knows when it began, and a file has what was not erased of it yet.
+    dirty = kind == ARCHIVE or (isinstance(store, _sqlite()) and store.unerased())
     clean = 0 if dirty else store.head().seq
     if place not in known:
         copies.add(Copy(kind, place, time.time_ns() // 1000, clean))
@@ -229,7 +230,9 @@ def erasing_places(workspace: Workspace) -> Places:
         rewrite_backups=lambda copies, _entries, _blobs: rewrite_backups(
             copies, store, copyable(store), settings.key_path, workspace.blobs, _head_of_file
         ),
-        rewrite_archives=lambda _copies, _entries, _blobs: {},
+        rewrite_archives=lambda copies, entries, blobs: rewrite_archives(
+            store, workspace.blobs, [copy.place for copy in copies], entries, blobs
+        ),
         beyond="" if settings.store_kind == "sqlite" else _OF_THE_DATABASE,
     )  # fmt: skip
 

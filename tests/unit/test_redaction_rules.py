@@ -146,6 +146,14 @@ def test_a_rule_is_neither_retracted_nor_redacted(desk: Desk) -> None:
     assert people_needed(desk.store) == 2
 
 
+def test_a_key_is_not_redacted_before_it_is_recorded(desk: Desk) -> None:
+    early = EntryRedacted(
+        event_at=6, source="lineage:seal", event_id="key-1", stub="{}", reason="r", by="x"
+    )
+    with _refused("not-redactable"):
+        desk.say(early, BOB)
+
+
 def test_what_others_say_of_the_same_node_is_no_rule(desk: Desk) -> None:
     desk.two()
     desk.say(

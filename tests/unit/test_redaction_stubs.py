@@ -24,7 +24,7 @@ LINKS = {"symlinks": {"identifiers": [{"namespace": "m", "name": "e", "type": "T
 OWNERS = {"ownership": {"owners": [{"name": "team:risk"}, {"name": "user:ann"}]}}
 JOB = {"namespace": "n", "name": "j", "facets": OWNERS}
 DATASET = {"namespace": "n", "name": "d", "facets": {**LINKS, **OWNERS}}
-PROTECTED = {"redaction.proposed", "redaction.ruled"}
+PROTECTED = {"redaction.proposed", "redaction.ruled", "seal.key_added"}
 
 
 def _examples() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -23,7 +23,7 @@ from lineage.store.contract import Head, Store
 
 __all__ = ["rewrite_backups"]
 
-_FORGET = "delete it, wherever it is, then run `lineage redactions forget {}`"
+_BACK = "bring it back and run `lineage redactions finish`, or delete it wherever it is"
 
 
 def rewrite_backups(
@@ -43,7 +43,7 @@ def rewrite_backups(
                 _remove(path)
             heads[copy.place] = _head(Path(copy.place), head_of)
         except (OSError, LineageError) as fault:
-            why[copy.place] = f"it cannot be read ({fault}): {_FORGET.format(copy.place)}"
+            why[copy.place] = f"it cannot be read ({fault}): {_BACK}"
     if not heads:
         return why
     why |= _unlike(store, blobs, heads)
@@ -64,7 +64,7 @@ def _unlike(store: Store, blobs: BlobStore, heads: Mapping[str, Head]) -> dict[s
     wanted = {head.seq for head in heads.values()}
     roots = _roots(store, wanted)
     return {
-        place: f"it is of another ledger: {_FORGET.format(place)}"
+        place: "it is of another ledger: look at it, and delete it"
         for place, head in heads.items()
         if roots.get(head.seq) != head.frontier.root()
     }

@@ -197,10 +197,11 @@ def _finish(places: Places, report: Report, tick: Tick) -> None:
     if begun.refs:
         _clear(places, Wanted(set(begun.refs)), report)
     report.blobs += sum(places.blobs.remove(digest) for digest in sorted(begun.blobs))
-    _rewrite(places, position, begun.blobs, report, tick)
+    archived = _rewrite(places, position, begun.blobs, report, tick)
     if places.beyond and report.redacted + len(begun.refs):
         report.left.append(Left("the database", places.beyond))
-    places.journal.end()
+    if archived:  # else the journal knows which blobs have to go from the archive that is away
+        places.journal.end()
 
 
 def _is_redacted(store: Store, ref: EntryRef) -> bool:
@@ -210,7 +211,8 @@ def _is_redacted(store: Store, ref: EntryRef) -> bool:
 
 def _rewrite(
     places: Places, position: int, blobs: frozenset[str], report: Report, tick: Tick
-) -> None:
+) -> bool:
+    """Rewrite copies that may hold something; whether every archive was."""
     stale, redactions = _stale(places, tick)
     why: dict[str, str] = {}
     least = min((copy.clean for copy in stale), default=0)
@@ -224,10 +226,12 @@ def _rewrite(
             why |= rewrite(some, entries, blobs)
     for copy in stale:
         if copy.place in why:
-            report.left.append(Left(copy.place, why[copy.place]))
+            forget = f"once it is deleted: lineage redactions forget {copy.place}"
+            report.left.append(Left(copy.place, f"{why[copy.place]}; {forget}"))
         else:
             places.copies.cleaned(copy.place, position)
             report.rewritten.append(copy.place)
+    return not any(copy.kind == ARCHIVE and copy.place in why for copy in stale)
 
 
 def _stale(

@@ -121,19 +121,20 @@ _OPENLINEAGE: dict[str, dict[str, Rule]] = {
     "openlineage.dataset": {"eventTime": KEEP, "dataset": _DATASET},
 }  # fmt: skip
 
-_PROTECTED = frozenset({"redaction.proposed", "redaction.ruled"})
+_PROTECTED = frozenset({"redaction.proposed", "redaction.ruled", "seal.key_added"})
 
 
 def names_of(kind: str) -> Mapping[str, Rule]:
     """The rule of a kind. Of one that is not known nothing is a name but what says the kind.
 
-    Raises ``RefusedError`` (``not-redactable``) for what says how redactions are made.
+    Raises ``RefusedError`` (``not-redactable``) for what says how redactions are made, and whose
+    signatures count.
     """
     if kind in _PROTECTED:
         raise RefusedError(
             f"an entry of kind {kind} cannot be redacted",
             code="not-redactable",
-            hint="it says who asked for a redaction and what the store asks for; it holds no body",
+            hint="the ledger itself rests on it; it holds no body of anything",
         )
     if kind in _OPENLINEAGE:
         return _OPENLINEAGE[kind]

@@ -15,7 +15,13 @@ from dataclasses import dataclass
 
 from lineage.errors import RefusedError
 from lineage.model.canonical import parse_json
-from lineage.model.changes import EntryRedacted, RedactionProposed, RedactionRuled, kind_of
+from lineage.model.changes import (
+    EntryRedacted,
+    RedactionProposed,
+    RedactionRuled,
+    SealKeyAdded,
+    kind_of,
+)
 from lineage.model.claims import Claims, EntryRef, StateType
 from lineage.model.envelope import Actor
 from lineage.record.interpret.governance import PROPOSED, REDACTIONS, RULED
@@ -25,6 +31,8 @@ from lineage.store.contract import NewEntry, Store, StoredEntry
 __all__ = ["Proposal", "check_redactions", "entry_at", "people_needed", "proposals"]
 
 _RULED, _PROPOSED = kind_of(RedactionRuled), kind_of(RedactionProposed)
+_KEY, _KEYS = kind_of(SealKeyAdded), "lineage:seal"
+"""Kind and source of the keys of checkpoints (``record.seal.keys``, which needs a recorder)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,8 @@ def _check_targets(store: Store, claims: Claims) -> None:
         target = entry_at(store, redaction.target)
         if target is not None:
             names_of(target.kind)
+        elif redaction.target.source == _KEYS:
+            names_of(_KEY)  # a key that is recorded later would be its stub
 
 
 def _check_approved(store: Store, entry: NewEntry) -> None:
