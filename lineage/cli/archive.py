@@ -11,7 +11,9 @@ from lineage.cli.progress import progress
 from lineage.errors import ArchiveDamagedError, ConfigError
 from lineage.record.archive import Archive, ArchiveSource
 from lineage.record.archive import archive as archive_into
+from lineage.record.copies import ARCHIVE
 from lineage.record.ledger import verify as verify_ledger
+from lineage.wiring import noted_copy
 
 
 @click.command()
@@ -43,7 +45,11 @@ def archive(
             raise ConfigError("--verify writes nothing", hint="leave out the other options")
         _verify(target, as_json=as_json)
         return
-    with workspace(read_only=True) as ws, progress("archiving", ws.store.head().seq) as tick:
+    with (
+        workspace(read_only=True) as ws,
+        progress("archiving", ws.store.head().seq) as tick,
+        noted_copy(ws, ARCHIVE, target.uri),
+    ):
         done = archive_into(
             ws.store, ws.blobs, target,
             unsealed=unsealed, skip_missing=skip_missing_blobs, progress=tick,

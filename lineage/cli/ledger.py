@@ -14,11 +14,12 @@ from lineage.cli.progress import progress
 from lineage.errors import ConfigError, TamperedError, UnknownNameError
 from lineage.model.canonical import iso
 from lineage.record import backup as backups
+from lineage.record.copies import BACKUP
 from lineage.record.ledger import verify as verify_ledger
 from lineage.record.rebuild import rebuild as rebuild_into
 from lineage.record.seal.checking import promises
 from lineage.store.contract import StoredEntry
-from lineage.wiring import Workspace, copyable, scratch_store
+from lineage.wiring import Workspace, copyable, noted_copy, scratch_store
 
 
 @click.group()
@@ -217,7 +218,11 @@ def _keep(ws: Workspace, target: Path) -> None:
 @json_option
 def backup(*, file: Path, as_json: bool) -> None:
     """Write a consistent copy of the live store, with its key and blobs, to FILE (tar)."""
-    with workspace(read_only=True) as ws, progress("copying blobs") as tick:
+    with (
+        workspace(read_only=True) as ws,
+        progress("copying blobs") as tick,
+        noted_copy(ws, BACKUP, str(file.absolute())),
+    ):
         store = copyable(ws.store)
         made = backups.backup(store, ws.settings.key_path, ws.blobs, file, progress=tick)
     value = {"path": str(made.path), "bytes": made.size, "blobs": made.blobs}

@@ -33,6 +33,8 @@ COMMANDS: dict[str, str] = {
     "pin": "lineage.cli.pin:pin",
     "ready": "lineage.cli.readiness:ready",
     "rebuild": "lineage.cli.ledger:rebuild",
+    "redact": "lineage.cli.redact:redact",
+    "redactions": "lineage.cli.redact:redactions",
     "reproduce": "lineage.cli.reproduce:reproduce",
     "restore": "lineage.cli.restore:restore",
     "run": "lineage.cli.run:run",

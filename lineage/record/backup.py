@@ -17,9 +17,17 @@ from pathlib import Path
 from typing import Protocol
 
 from lineage.errors import ConfigError, StoreDamagedError, StoreFullError, UnknownNameError
-from lineage.store.blobs import BlobStore
+from lineage.store.blobs import BlobStore, sync_folder
 
-__all__ = ["Backup", "Copyable", "Unpacked", "backup", "unpack"]
+__all__ = [
+    "Backup",
+    "Copyable",
+    "Unpacked",
+    "backup",
+    "backup_again",
+    "leftovers",
+    "unpack",
+]
 
 
 class Copyable(Protocol):
@@ -56,13 +64,37 @@ def backup(
         raise ConfigError(f"there is no directory {target.parent}", hint="make it first")
     if target.exists():
         raise ConfigError(f"{target} exists", hint="a backup never overwrites: name a new file")
+    return _write(store, key_path, blobs, target, progress)
+
+
+def backup_again(store: Copyable, key_path: Path, blobs: BlobStore, target: Path) -> Backup:
+    """Put a backup of the store as it is now in the place of ``target``.
+
+    Until it is complete the old one stays. Raises ``StoreFullError`` where there is no space.
+    """
+    return _write(store, key_path, blobs, target, None)
+
+
+def leftovers(target: Path) -> list[Path]:
+    """What a process that died while it wrote ``target`` left beside it: copies of the store."""
+    return [path for path in target.parent.glob(f".{target.name}.*") if not _in_use(target, path)]
+
+
+def _write(
+    store: Copyable,
+    key_path: Path,
+    blobs: BlobStore,
+    target: Path,
+    progress: Callable[[int], None] | None,
+) -> Backup:
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     count = 0
+    prefix = f"{temporary.name}."
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=prefix) as scratch:
             copy = Path(scratch, "store.db")
             store.backup(copy)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
                 tar.add(copy, "store.db")
                 tar.add(key_path, "store.key")
@@ -73,11 +105,23 @@ def backup(
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())
         temporary.replace(target)
+        sync_folder(target.parent)
     except OSError as fault:
         raise StoreFullError(f"the backup cannot be written: {fault}") from fault
     finally:
         temporary.unlink(missing_ok=True)
     return Backup(target, target.stat().st_size, count)
+
+
+def _in_use(target: Path, left: Path) -> bool:
+    """Whether the process whose number is in a temporary name still runs."""
+    try:
+        os.kill(int(left.name.removeprefix(f".{target.name}.").partition(".")[0]), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 class Unpacked:

@@ -5,10 +5,10 @@ Apart from the recorder, since `lineage run` needs it at once and the recorder i
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import hmac
 import os
+import pwd
 import secrets
 import socket
 from pathlib import Path
@@ -84,6 +84,14 @@ def _make_key(path: Path, key: str = "") -> bytes:
 
 def local_actor(settings: Settings) -> Actor:
     """Who runs this process: opaque, since an envelope cannot be erased; nobody verified it."""
-    who = f"{socket.gethostname()}\x00{os.getuid()}\x00{getpass.getuser()}"
+    who = f"{socket.gethostname()}\x00{os.getuid()}\x00{_account()}"
     opaque = hmac.new(store_key(settings), who.encode(), hashlib.sha256).hexdigest()[:16]
     return Actor(person_id(opaque), "unverified-os-user")
+
+
+def _account() -> str:
+    """The account's name as the machine has it: a variable would let one person be two."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return ""

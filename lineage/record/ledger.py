@@ -26,6 +26,7 @@ __all__ = [
     "Fault",
     "Ledger",
     "Verification",
+    "blobs_named",
     "blobs_of",
     "faults_of",
     "stubs_of",
@@ -209,19 +210,19 @@ def blobs_of(entry: StoredEntry) -> list[str]:
     if entry.kind not in CHANGES:
         return []
     try:
-        return list(dict.fromkeys(_blobs_named(parse_json(entry.body))))
+        return list(dict.fromkeys(blobs_named(parse_json(entry.body))))
     except LineageError:
         return []
 
 
-def _blobs_named(value: Any) -> Iterator[str]:
+def blobs_named(value: Any) -> Iterator[str]:
     """Every ``{"sha256": ..., "size": ...}`` in a body is a reference to a blob."""
     if isinstance(value, dict):
         digest = value.get("sha256")
         if isinstance(digest, str) and "size" in value:
             yield digest
         for inner in value.values():
-            yield from _blobs_named(inner)
+            yield from blobs_named(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _blobs_named(inner)
+            yield from blobs_named(inner)

@@ -13,6 +13,8 @@ from lineage.store.contract import Store, StoredEntry
 
 __all__ = ["rewrite_archives"]
 
+_BACK = "bring it back and run `lineage redactions finish`, or delete it wherever it is"
+
 
 def rewrite_archives(
     store: Store,
@@ -30,6 +32,9 @@ def rewrite_archives(
     for place in places:
         try:
             target = Archive(place)
+            if target.last() is None:  # archiving would begin another
+                why[place] = f"there is no archive now: {_BACK}"
+                continue
             archive(store, blobs, target, unsealed=True, skip_missing=True)
             redact_in_archive(target, entries, digests)
         except LineageError as fault:
