@@ -147,7 +147,8 @@ def key_of(text: str) -> Key:
     name, _, rest = text.partition("+")
     key_id, _, encoded = rest.partition("+")
     data = unbase64(encoded, "key", 33)
-    if not name or sha256(name.encode() + b"\n" + data)[:4].hex() != key_id:
+    own_id = sha256(name.encode("utf-8", "surrogatepass") + b"\n" + data)[:4]
+    if not name or own_id.hex() != key_id:
         raise BadError("key", f"the id of {name!r} is not that of the key")
     if data[0] not in (LOG, WITNESS):
         raise BadError("key", f"{name!r} is no Ed25519 key of a log or a witness")
@@ -180,7 +181,7 @@ class Checkpoint:
 
 def checkpoint_of(note: Any, keys: list[Key], where: str) -> Checkpoint:
     """Read a checkpoint and check all of its signatures by known keys."""
-    if not isinstance(note, str):
+    if not isinstance(note, str) or any("\ud800" <= c <= "\udfff" for c in note):
         raise BadError(where, "not a text")
     text, blank, lines = note.rpartition("\n\n")
     text, parts = text + "\n", text.split("\n")
@@ -733,7 +734,7 @@ def shown(found: Found) -> dict[str, Any]:
 
 def say(text: str) -> None:
     """Print a line. What is in a file shall not steer the terminal that it is shown on."""
-    print("".join(c if c.isprintable() else ascii(c)[1:-1] for c in text))
+    print("".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in text))
 
 
 def tell(result: dict[str, Any], *, body: bool) -> None:

@@ -337,6 +337,57 @@ def test_no_byte_of_any_file_can_be_changed(tmp_path: Path, name: str) -> None:
         assert _told(name, bytes(data), result), at
 
 
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 1 << 70) | st.text(max_size=5)
+    | st.sampled_from(["\ud800", "AAAA", "\u2014 a AAAAAAAA", [[[[]]]], {"envelope": {}}]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=4,
+)  # fmt: skip
+
+
+def _with_junk(value: Any, data: st.DataObject, junk: Any) -> Any:
+    """The value with one part of it, at any depth, replaced by junk."""
+    if isinstance(value, dict | list) and value and data.draw(st.integers(0, 4)):
+        inner = list(value) if isinstance(value, dict) else range(len(value))
+        key = data.draw(st.sampled_from(inner))
+        changed = dict(value) if isinstance(value, dict) else list(value)
+        changed[key] = _with_junk(value[key], data, junk)
+        return changed
+    return junk
+
+
+@pytest.mark.parametrize("name", ["proof", "redaction", "consistency"])
+@given(data=st.data(), junk=JUNK)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_junk_breaks_the_check(
+    tmp_path: Path, name: str, data: st.DataObject, junk: Any
+) -> None:
+    value = _with_junk(json.loads(FILES[name]), data, junk)
+    result = check(tmp_path, file=json.dumps(value).encode())
+    assert result["verdict"] != "HOLDS" or value == json.loads(FILES[name])
+
+
+@given(data=st.data(), junk=JUNK)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_junk_in_an_export_breaks_the_check(
+    tmp_path: Path, data: st.DataObject, junk: Any
+) -> None:
+    lines = FILES["export"].splitlines(keepends=True)
+    at = data.draw(st.integers(1, len(lines) - 1))
+    lines[at] = verify.canonical(_with_junk(json.loads(lines[at]), data, junk)) + b"\n"
+    result = check(tmp_path, file=b"".join(lines))
+    assert result["verdict"] != "HOLDS" or b"".join(lines) == FILES["export"]
+
+
+@pytest.mark.parametrize("depth", [10, 300, 900, 990, 1000, 5000, 100_000])
+def test_no_depth_breaks_the_check(tmp_path: Path, depth: int) -> None:
+    deep = b"[" * depth + b"]" * depth
+    line = b'{"body":' + deep + b"}\n"
+    result = check(tmp_path, one=line, other=FILES["export"].partition(b"\n")[0] + b"\n" + line)
+    assert result["verdict"] == "DOES NOT HOLD"
+    assert all(found["faults"] for found in result["files"])
+
+
 # --- as a program
 
 
