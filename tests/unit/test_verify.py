@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lineage import verify
+from lineage.model.checkpoint import Checkpoint
 from lineage.model.keys import SIGNATURE, PublicKey, SigningKey
 from lineage.model.notes import add_signature, generate_key, sign_note
 from tests.handed import LOG, ORIGIN, WITNESS, Handed, ledger, put
@@ -194,6 +195,35 @@ def test_a_newer_checkpoint_that_nobody_known_signed_is_not_believed(tmp_path: P
     assert "at 12 entries" in result["questions"][0]
 
 
+def test_a_ledger_that_changed_its_key_is_known_by_the_newest(tmp_path: Path) -> None:
+    handed = ledger(11, sealed=(4, 9))
+    new = generate_key(ORIGIN)
+    text = Checkpoint(ORIGIN, 12, handed.store.head().frontier.root()).text()
+    handed.store.seal(lambda _: sign_note(text, [new]))
+    keys = [verify.key_of(new.public.text())]
+    assert check(tmp_path, keys=keys, export=handed.export())["verdict"] == "HOLDS"
+    assert check(tmp_path, keys=KEYS[:1], export=handed.export())["verdict"] == "UNDECIDED"
+    assert check(tmp_path, keys=[*keys, KEYS[0]], export=handed.export())["verdict"] == "HOLDS"
+
+
+def test_two_ledgers_are_not_mixed(tmp_path: Path) -> None:
+    other = generate_key("other.example/l")
+    keys = [*KEYS[:1], verify.key_of(other.public.text())]
+    theirs = sign_note(Checkpoint(other.name, 9, bytes(32)).text(), [other])
+    result = check(tmp_path, keys=keys, ours=HANDED.notes[9], theirs=theirs)
+    assert (result["verdict"], result["faults"]) == ("UNDECIDED", [])
+    assert "several ledgers" in result["questions"][0]
+
+
+def test_a_ledger_that_goes_on_under_another_name_is_one(tmp_path: Path) -> None:
+    handed = ledger(11, sealed=(4, 9))
+    new = generate_key("new.example/l")
+    text = Checkpoint(new.name, 12, handed.store.head().frontier.root()).text()
+    handed.store.seal(lambda _: sign_note(text, [new]))
+    keys = [*KEYS[:1], verify.key_of(new.public.text())]
+    assert check(tmp_path, keys=keys, export=handed.export())["verdict"] == "HOLDS"
+
+
 def test_the_witnesses_that_are_asked_for_must_have_cosigned(tmp_path: Path) -> None:
     second = generate_key("second.example/w", 4)
     keys = [*KEYS, verify.key_of(second.public.text())]
@@ -304,7 +334,9 @@ def test_what_was_changed_is_named(tmp_path: Path, name: str, region: bytes, whe
 
 @pytest.mark.parametrize("name", FILES)
 @given(at=st.integers(0, 1 << 20), bit=st.integers(0, 7))
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_no_flipped_bit_is_missed(tmp_path: Path, name: str, at: int, bit: int) -> None:
     data = bytearray(FILES[name])
     data[at % len(data)] ^= 1 << bit
@@ -358,7 +390,9 @@ def _with_junk(value: Any, data: st.DataObject, junk: Any) -> Any:
 
 @pytest.mark.parametrize("name", ["proof", "redaction", "consistency"])
 @given(data=st.data(), junk=JUNK)
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_no_junk_breaks_the_check(
     tmp_path: Path, name: str, data: st.DataObject, junk: Any
 ) -> None:
@@ -368,7 +402,9 @@ def test_no_junk_breaks_the_check(
 
 
 @given(data=st.data(), junk=JUNK)
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_no_junk_in_an_export_breaks_the_check(
     tmp_path: Path, data: st.DataObject, junk: Any
 ) -> None:
