@@ -543,9 +543,10 @@ class Export:
 
     def entry(self, value: dict[str, Any], where: str) -> None:
         """The next entry: its own faults, its place, its leaf."""
-        leaf = value.pop("leaf", None)
+        told = value.pop("leaf", None)
         entry = entry_of(value, where)
-        if unbase64(leaf, f"{where}, leaf", 32) != entry.leaf:
+        leaf = entry.leaf
+        if unbase64(told, f"{where}, leaf", 32) != leaf:
             raise BadError(f"{where}, envelope", "the leaf is not the hash of the envelope")
         if entry.envelope["seq"] != self.count:
             raise BadError(where, f"has the number {entry.envelope['seq']:,}")
@@ -553,7 +554,7 @@ class Export:
             raise BadError(where, "recorded before its predecessor")
         self.recorded_at = entry.envelope["recorded_at"]
         self.redactions.see(entry, where)
-        self.tree.push(entry.leaf)
+        self.tree.push(leaf)
         if self.count in self.wanted and self.whole:
             self.heads.add((self.count, self.tree.root()))
 
