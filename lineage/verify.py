@@ -522,6 +522,8 @@ class Export:
                 self.whole = False  # what follows from a fault is not told as another
                 self.found.fault(fault)
             total.update(line)
+            if number % 50_000 == 0 and sys.stderr.isatty():
+                print(f"{self.count:,} entries...", end="\r", file=sys.stderr, flush=True)
         if not ended:
             self.found.fault(BadError("end", f"cut off after entry {self.count:,}"))
         for missing in self.redactions.faults() if ended else []:
@@ -594,12 +596,6 @@ class Export:
         )
 
 
-def read_unknown(value: dict[str, Any], keys: list[Key], found: Found) -> None:
-    """What says of itself that it is something else."""
-    del value, keys
-    raise BadError("format", f"{found.format!a} is none that is known here")
-
-
 READERS = {"lineage-proof/1": read_proof, "lineage-consistency/1": read_consistency}
 
 
@@ -618,7 +614,9 @@ def read_file(path: str, keys: list[Key], wanted: set[int] | None) -> Found | No
             elif first.lstrip().startswith(b"{"):
                 value = parse(file.read(), "file")
                 found.format = str(value.get("format"))
-                READERS.get(found.format, read_unknown)(value, keys, found)
+                if found.format not in READERS:
+                    raise BadError("format", f"{found.format!a} is not known")  # noqa: TRY301
+                READERS[found.format](value, keys, found)
             else:
                 found.format = "checkpoint"
                 note = text_of(file.read(), "checkpoint")
