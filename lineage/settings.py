@@ -128,6 +128,16 @@ class Settings:
         return self.store_path.with_suffix(".dlq")
 
     @property
+    def copies(self) -> Path:
+        """The list of backups and archives that were made, which redactions have to reach."""
+        return self.store_path.with_suffix(".copies")
+
+    @property
+    def redacting(self) -> Path:
+        """What a redaction that is under way has still to erase."""
+        return self.store_path.with_suffix(".redacting")
+
+    @property
     def cache(self) -> Path:
         """What can be deleted at any time."""
         return self.home / "cache"

@@ -9,35 +9,48 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lineage.errors import StoreUnavailableError
+from lineage.errors import LineageError, StoreUnavailableError
 from lineage.model.envelope import Actor
 from lineage.record.accepting import Accepting, Writers
+from lineage.record.archive import Archive, ArchiveSource, rewrite_archives
 from lineage.record.backlog import Backlog
-from lineage.record.backup import Copyable
+from lineage.record.backup import Copyable, unpack
+from lineage.record.copies import ARCHIVE, Copies, Copy
 from lineage.record.dead_letters import DeadLetters
-from lineage.record.identity import local_actor, store_key
+from lineage.record.identity import local_actor, restore_key, store_key
 from lineage.record.intake import Intake
 from lineage.record.interpret import interpret
 from lineage.record.pulse import Pulse
 from lineage.record.rebuild import rebuild
 from lineage.record.recorder import Recorder
+from lineage.record.redact.backups import rewrite_backups
+from lineage.record.redact.erase import Places
+from lineage.record.redact.journal import Journal
 from lineage.record.seal.guard import SealGuard
 from lineage.record.seal.keyfile import KeyFile
 from lineage.record.seal.publishing import places_of
 from lineage.record.seal.schedule import Schedule, Sealing
 from lineage.record.seal.sealer import Sealer
+from lineage.record.sources import Source, StoreSource
 from lineage.settings import Settings
 from lineage.store.blobs import BlobStore, DirectoryBlobs
-from lineage.store.contract import Store
+from lineage.store.contract import Head, Store
+
+if TYPE_CHECKING:
+    from lineage.store.sqlite import SqliteStore
 
 __all__ = [
     "Workspace",
     "copyable",
+    "erasing_places",
     "local_actor",
     "migrate_store",
+    "noted_copy",
     "open_accepting",
     "open_sealing",
+    "open_source",
     "open_store",
     "open_workspace",
     "scratch_store",
@@ -132,6 +145,26 @@ def migrate_store(
 
 
 @contextmanager
+def open_source(place: str, settings: Settings) -> Iterator[Source]:
+    """What to restore from: the file of a backup, else an archive.
+
+    The key that a backup holds becomes the store's. Raises ``StoreKeyError``, ``ArchiveError``.
+    """
+    if not Path(place).is_file():
+        yield ArchiveSource(Archive(place))
+        return
+    from lineage.store.sqlite import SqliteStore
+
+    beside = settings.store_path.parent
+    beside.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with unpack(Path(place), beside) as opened:
+        restore_key(settings, opened.key)
+        # For writing: a copy of an older version is brought up to date first.
+        with closing(SqliteStore(opened.store, interpret)) as store:
+            yield StoreSource(store, opened)
+
+
+@contextmanager
 def scratch_store(settings: Settings) -> Iterator[Store]:
     """An empty store, gone at the end: to rebuild into.
 
@@ -166,6 +199,59 @@ class _ByRebuilding:
 
         with closing(SqliteStore(path, interpret)) as target:
             rebuild(self.store, target)
+
+
+@contextmanager
+def noted_copy(workspace: Workspace, kind: str, place: str) -> Iterator[None]:
+    """Note a copy before it is made: redactions have to reach it. Nothing where making it fails."""
+    copies, store = Copies(workspace.settings.copies), workspace.store
+    known = {copy.place for copy in copies.all()}
+    # Of an archive nobody knows when it began, and a file has what was not erased of it yet.
+    dirty = kind == ARCHIVE or (isinstance(store, _sqlite()) and store.unerased())
+    clean = 0 if dirty else store.head().seq
+    if place not in known:
+        copies.add(Copy(kind, place, time.time_ns() // 1000, clean))
+    try:
+        yield
+    except LineageError:
+        if place not in known:
+            copies.forget(place)
+        raise
+
+
+def erasing_places(workspace: Workspace) -> Places:
+    """Everything that contents of this store are in."""
+    settings, store = workspace.settings, workspace.store
+    return Places(
+        workspace.recorder, store_key(settings),
+        store if isinstance(store, _sqlite()) else None,
+        workspace.blobs, settings.spool, settings.accepted, workspace.dead_letters,
+        Copies(settings.copies), Journal(settings.redacting),
+        rewrite_backups=lambda copies, _entries, _blobs: rewrite_backups(
+            copies, store, copyable(store), settings.key_path, workspace.blobs, _head_of_file
+        ),
+        rewrite_archives=lambda copies, entries, blobs: rewrite_archives(
+            store, workspace.blobs, [copy.place for copy in copies], entries, blobs
+        ),
+        beyond="" if settings.store_kind == "sqlite" else _OF_THE_DATABASE,
+    )  # fmt: skip
+
+
+_OF_THE_DATABASE = (
+    "Neo4j keeps what was deleted in its files and transaction logs until they are reused or "
+    "pruned: see docs/howto/redact.md"
+)
+
+
+def _head_of_file(path: Path) -> Head:
+    with closing(_sqlite()(path, interpret, read_only=True)) as store:
+        return store.head()
+
+
+def _sqlite() -> type[SqliteStore]:
+    from lineage.store.sqlite import SqliteStore
+
+    return SqliteStore
 
 
 def _keep_out_of_git(home: Path) -> None:

@@ -131,6 +131,25 @@ class Spool:
         """Forget a file: its items are recorded."""
         (self.root / name).unlink(missing_ok=True)
 
+    def replace(self, name: str, items: Sequence[Item]) -> None:
+        """Let a waiting file hold other items. Nothing where it was done meanwhile.
+
+        Raises ``SpoolError`` when they cannot be written; then the file is as it was.
+        """
+        part = self.root / f"{name}{_PART}"
+        try:
+            _write(part, _encode(items), new=False)
+            if (self.root / name).exists():
+                part.rename(self.root / name)
+            part.unlink(missing_ok=True)
+            _flush_folder(self.root)
+        except OSError as fault:
+            with contextlib.suppress(OSError):
+                part.unlink()
+            raise SpoolError(
+                f"{self.root / name} cannot be written: {fault.strerror}", hint="make room there"
+            ) from fault
+
     def refuse(self, item: Item, reason: dict[str, Any]) -> None:
         """Keep an item that will never be recorded as it is, with why. Raises ``SpoolError``."""
         value = {**_plain(item), "reason": reason}

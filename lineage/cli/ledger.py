@@ -14,11 +14,12 @@ from lineage.cli.progress import progress
 from lineage.errors import ConfigError, TamperedError, UnknownNameError
 from lineage.model.canonical import iso
 from lineage.record import backup as backups
+from lineage.record.copies import BACKUP
 from lineage.record.ledger import verify as verify_ledger
 from lineage.record.rebuild import rebuild as rebuild_into
 from lineage.record.seal.checking import promises
 from lineage.store.contract import StoredEntry
-from lineage.wiring import Workspace, copyable, scratch_store
+from lineage.wiring import Workspace, copyable, noted_copy, scratch_store
 
 
 @click.group()
@@ -63,7 +64,7 @@ def verify(*, expect: tuple[str, ...], ledger_only: bool, as_json: bool) -> None
     Checkpoints have to be signed by keys that the ledger names, and their roots to be those of its
     entries. The graph that answers are given from is compared with what the ledger says, too.
     """
-    roots = dict(map(_expected, expect))
+    roots = dict(map(kept_root, expect))
     with workspace(read_only=True) as ws:
         with progress("reading checkpoints") as tick:
             sealed = promises(ws.store, progress=tick)
@@ -119,7 +120,8 @@ def verify(*, expect: tuple[str, ...], ledger_only: bool, as_json: bool) -> None
         raise _other_graph()
 
 
-def _expected(text: str) -> tuple[int, bytes]:
+def kept_root(text: str) -> tuple[int, bytes]:
+    """A position and its root, as `lineage ledger head` prints them. Raises ``ConfigError``."""
     seq, _, root = text.partition(":")
     try:
         size, digest = int(seq), bytes.fromhex(root)
@@ -216,7 +218,11 @@ def _keep(ws: Workspace, target: Path) -> None:
 @json_option
 def backup(*, file: Path, as_json: bool) -> None:
     """Write a consistent copy of the live store, with its key and blobs, to FILE (tar)."""
-    with workspace(read_only=True) as ws, progress("copying blobs") as tick:
+    with (
+        workspace(read_only=True) as ws,
+        progress("copying blobs") as tick,
+        noted_copy(ws, BACKUP, str(file.absolute())),
+    ):
         store = copyable(ws.store)
         made = backups.backup(store, ws.settings.key_path, ws.blobs, file, progress=tick)
     value = {"path": str(made.path), "bytes": made.size, "blobs": made.blobs}

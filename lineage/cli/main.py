@@ -19,6 +19,7 @@ from lineage import __version__
 from lineage.errors import LineageError
 
 COMMANDS: dict[str, str] = {
+    "archive": "lineage.cli.archive:archive",
     "backup": "lineage.cli.ledger:backup",
     "check": "lineage.cli.check:check",
     "consume": "lineage.cli.consume:consume",
@@ -32,7 +33,10 @@ COMMANDS: dict[str, str] = {
     "pin": "lineage.cli.pin:pin",
     "ready": "lineage.cli.readiness:ready",
     "rebuild": "lineage.cli.ledger:rebuild",
+    "redact": "lineage.cli.redact:redact",
+    "redactions": "lineage.cli.redact:redactions",
     "reproduce": "lineage.cli.reproduce:reproduce",
+    "restore": "lineage.cli.restore:restore",
     "run": "lineage.cli.run:run",
     "search": "lineage.cli.search:search",
     "serve": "lineage.cli.serve:serve",

@@ -6,18 +6,28 @@ it leaves no entry without its blobs.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tarfile
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from lineage.errors import ConfigError, StoreFullError
-from lineage.store.blobs import BlobStore
+from lineage.errors import ConfigError, StoreDamagedError, StoreFullError, UnknownNameError
+from lineage.store.blobs import BlobStore, sync_folder
 
-__all__ = ["Backup", "Copyable", "backup"]
+__all__ = [
+    "Backup",
+    "Copyable",
+    "Unpacked",
+    "backup",
+    "backup_again",
+    "leftovers",
+    "unpack",
+]
 
 
 class Copyable(Protocol):
@@ -54,13 +64,37 @@ def backup(
         raise ConfigError(f"there is no directory {target.parent}", hint="make it first")
     if target.exists():
         raise ConfigError(f"{target} exists", hint="a backup never overwrites: name a new file")
+    return _write(store, key_path, blobs, target, progress)
+
+
+def backup_again(store: Copyable, key_path: Path, blobs: BlobStore, target: Path) -> Backup:
+    """Put a backup of the store as it is now in the place of ``target``.
+
+    Until it is complete the old one stays. Raises ``StoreFullError`` where there is no space.
+    """
+    return _write(store, key_path, blobs, target, None)
+
+
+def leftovers(target: Path) -> list[Path]:
+    """What a process that died while it wrote ``target`` left beside it: copies of the store."""
+    return [path for path in target.parent.glob(f".{target.name}.*") if not _in_use(target, path)]
+
+
+def _write(
+    store: Copyable,
+    key_path: Path,
+    blobs: BlobStore,
+    target: Path,
+    progress: Callable[[int], None] | None,
+) -> Backup:
     temporary = target.with_name(f".{target.name}.{os.getpid()}")
     count = 0
+    prefix = f"{temporary.name}."
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=prefix) as scratch:
             copy = Path(scratch, "store.db")
             store.backup(copy)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
                 tar.add(copy, "store.db")
                 tar.add(key_path, "store.key")
@@ -71,11 +105,75 @@ def backup(
             with temporary.open("rb") as written:
                 os.fsync(written.fileno())
         temporary.replace(target)
+        sync_folder(target.parent)
     except OSError as fault:
         raise StoreFullError(f"the backup cannot be written: {fault}") from fault
     finally:
         temporary.unlink(missing_ok=True)
     return Backup(target, target.stat().st_size, count)
+
+
+def _in_use(target: Path, left: Path) -> bool:
+    """Whether the process whose number is in a temporary name still runs."""
+    try:
+        os.kill(int(left.name.removeprefix(f".{target.name}.").partition(".")[0]), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class Unpacked:
+    """A backup that was opened: the copy of the store at ``store``, its ``key``, its blobs."""
+
+    def __init__(self, tar: tarfile.TarFile, store: Path, key: str) -> None:
+        self.store = store
+        self.key = key
+        self._tar = tar
+        self._blobs = {
+            "".join(member.name.split("/")[1:]): member
+            for member in tar.getmembers()
+            if member.isfile() and member.name.startswith("store.blobs/")
+        }
+
+    def get(self, sha256: str) -> bytes:
+        """The contents of a blob. Raises ``UnknownNameError``, ``StoreDamagedError``."""
+        member = self._blobs.get(sha256)
+        file = self._tar.extractfile(member) if member else None
+        if file is None:
+            raise UnknownNameError(f"no blob {sha256} in the backup", hint="nor in what it is of")
+        data = file.read()
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise StoreDamagedError(
+                f"blob {sha256} in the backup does not have the contents that its name says",
+                hint="take another backup",
+            )
+        return data
+
+
+@contextmanager
+def unpack(path: Path, beside: Path) -> Iterator[Unpacked]:
+    """Open a backup; its store is copied out below ``beside``, and gone at the end.
+
+    Raises ``ConfigError`` for what is no backup, ``StoreFullError``.
+    """
+    with ExitStack() as stack:
+        try:
+            tar = stack.enter_context(tarfile.open(path))
+            place = Path(stack.enter_context(
+                tempfile.TemporaryDirectory(prefix=".restore-", dir=beside)
+            ))  # fmt: skip
+            for name in ("store.db", "store.key"):
+                tar.extract(name, place, filter="data")
+            opened = Unpacked(tar, place / "store.db", (place / "store.key").read_text("ascii"))
+        except (tarfile.TarError, EOFError, KeyError, ValueError) as fault:
+            raise ConfigError(
+                f"{path} is no whole backup: {fault}", hint="`lineage backup FILE` writes them"
+            ) from fault
+        except OSError as fault:
+            raise StoreFullError(f"{path} cannot be unpacked: {fault}") from fault
+        yield opened
 
 
 def _add_blob(tar: tarfile.TarFile, blobs: BlobStore, digest: str) -> None:

@@ -111,6 +111,13 @@ class DeadLetters:
         """Forget a letter that was replayed, or that nobody wants."""
         self._path(letter_id).unlink(missing_ok=True)
 
+    def sweep(self, before: float) -> int:
+        """Drop what writers that died left half written before a time (seconds); how many."""
+        left = [path for path in self._root.glob("*.tmp") if path.stat().st_mtime < before]
+        for path in left:
+            path.unlink(missing_ok=True)
+        return len(left)
+
     def __len__(self) -> int:
         return sum(1 for _ in self._root.glob("*.json"))
 

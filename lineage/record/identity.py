@@ -5,20 +5,20 @@ Apart from the recorder, since `lineage run` needs it at once and the recorder i
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import hmac
 import os
+import pwd
 import secrets
 import socket
 from pathlib import Path
 
-from lineage.errors import ConfigError, StoreFullError
+from lineage.errors import ConfigError, StoreFullError, StoreKeyError
 from lineage.model.envelope import Actor
 from lineage.model.ids import person_id
 from lineage.settings import Settings
 
-__all__ = ["local_actor", "store_key"]
+__all__ = ["local_actor", "restore_key", "store_key"]
 
 _KEY_BYTES = 32
 
@@ -40,6 +40,19 @@ def store_key(settings: Settings) -> bytes:
     return key
 
 
+def restore_key(settings: Settings, key: str) -> None:
+    """Put the key of a backup where the store's key is, unless it is there already.
+
+    Raises ``StoreKeyError`` where another is, ``StoreFullError``.
+    """
+    path = settings.key_path
+    if _make_key(path, key.strip()) != bytes.fromhex(key):
+        raise StoreKeyError(
+            f"{path} is another key than the one in the backup",
+            hint="name an empty store and LINEAGE_STORE_KEY_FILE, or move that key away first",
+        )
+
+
 def _no_key(path: Path) -> ConfigError:
     # What it says instead is not repeated: it may be another secret.
     return ConfigError(
@@ -48,14 +61,14 @@ def _no_key(path: Path) -> ConfigError:
     )
 
 
-def _make_key(path: Path) -> bytes:
+def _make_key(path: Path, key: str = "") -> bytes:
     """Two processes may come first at once: the link is what decides, both read what it left."""
     temporary = path.with_suffix(f".key.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(_KEY_BYTES))
+            file.write(key or secrets.token_hex(_KEY_BYTES))
             file.flush()
             os.fsync(file.fileno())
         try:
@@ -71,6 +84,14 @@ def _make_key(path: Path) -> bytes:
 
 def local_actor(settings: Settings) -> Actor:
     """Who runs this process: opaque, since an envelope cannot be erased; nobody verified it."""
-    who = f"{socket.gethostname()}\x00{os.getuid()}\x00{getpass.getuser()}"
+    who = f"{socket.gethostname()}\x00{os.getuid()}\x00{_account()}"
     opaque = hmac.new(store_key(settings), who.encode(), hashlib.sha256).hexdigest()[:16]
     return Actor(person_id(opaque), "unverified-os-user")
+
+
+def _account() -> str:
+    """The account's name as the machine has it: a variable would let one person be two."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return ""

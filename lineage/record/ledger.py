@@ -8,9 +8,9 @@ have their digest; at the end (5) the root over the leaves is that of the head.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from lineage.errors import LineageError
 from lineage.model.canonical import parse_json
@@ -19,10 +19,39 @@ from lineage.model.claims import EntryRef
 from lineage.model.envelope import commitment_of
 from lineage.model.merkle import Frontier
 from lineage.record.interpret import INTERPRETED, interpret
-from lineage.store.blobs import BlobStore
-from lineage.store.contract import Head, Store, StoredEntry
+from lineage.store.contract import Head, StoredEntry
 
-__all__ = ["Fault", "Verification", "verify"]
+__all__ = [
+    "Contents",
+    "Fault",
+    "Ledger",
+    "Verification",
+    "blobs_named",
+    "blobs_of",
+    "faults_of",
+    "stubs_of",
+    "verify",
+]
+
+
+class Contents(Protocol):
+    """Blobs as far as they are read."""
+
+    def get(self, sha256: str) -> bytes:
+        """The contents of a blob, as ``BlobStore.get``."""
+        ...
+
+
+class Ledger(Protocol):
+    """What holds entries: a store, an archive, a backup."""
+
+    def head(self) -> Head:
+        """The end of the ledger."""
+        ...
+
+    def entries(self, after: int = 0, limit: int | None = None) -> Iterator[StoredEntry]:
+        """Entries with seq > ``after``, in order."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +80,23 @@ class Verification:
 
 
 def verify(
-    store: Store,
-    blobs: BlobStore | None = None,
+    store: Ledger,
+    blobs: Contents | None = None,
     *,
     expect: Mapping[int, bytes] | None = None,
+    later: Iterable[StoredEntry] = (),
     progress: Callable[[int], None] | None = None,
 ) -> Verification:
-    """Re-read the whole ledger. Never raises for what it finds: it is in the result.
+    """Re-read a whole ledger. Never raises for what it finds: it is in the result.
 
     ``expect`` are roots that were kept elsewhere, by the number of entries they are of: a ledger
-    that was cut off or written anew cannot have them.
+    that was cut off or written anew cannot have them. ``later`` are redactions after the end, where
+    a part of a ledger is read.
     """
     head = store.head()
     reading = _Reading(blobs, expect or {})
+    for entry in later:
+        reading.tell(entry)
     for entry in store.entries():
         if entry.seq > head.seq:
             break
@@ -76,7 +109,7 @@ def verify(
 class _Reading:
     """What has been seen of the ledger so far."""
 
-    def __init__(self, blobs: BlobStore | None, expect: Mapping[int, bytes]) -> None:
+    def __init__(self, blobs: Contents | None, expect: Mapping[int, bytes]) -> None:
         self.result = Verification()
         self._blobs = blobs
         self._expect = expect
@@ -93,7 +126,7 @@ class _Reading:
         if entry.seq != self._wanted_seq:
             self._fault(self._wanted_seq, f"missing: the next entry has number {entry.seq}")
             self._wanted_seq = entry.seq
-        for what in _faults(entry, self._previous_time):
+        for what in faults_of(entry, self._previous_time):
             self._fault(entry.seq, what)
         self._previous_time = entry.recorded_at
         self._frontier.push(entry.leaf)
@@ -103,15 +136,19 @@ class _Reading:
         if entry.salt is None:
             self._redacted.append(entry)
         if entry.kind == "entry.redacted":
-            for target, stub in _stubs(entry).items():
-                # Of several the last in the order of (event id, source) stands, as in the stores.
-                told = (entry.event_id, entry.source, stub)
-                self._stubs[target] = max(told, self._stubs.get(target, told))
+            self.tell(entry)
         if (entry.kind, entry.v) not in INTERPRETED:
             self.result.uninterpreted += 1
-        if self._blobs is not None and entry.kind in CHANGES:
+        if self._blobs is not None:
             for what in _blob_faults(entry, self._blobs, self._checked):
                 self._fault(entry.seq, what)
+
+    def tell(self, entry: StoredEntry) -> None:
+        """Take note of a redaction."""
+        for target, stub in stubs_of(entry).items():
+            # Of several the last in the order of (event id, source) stands, as in the stores.
+            told = (entry.event_id, entry.source, stub)
+            self._stubs[target] = max(told, self._stubs.get(target, told))
 
     def finish(self, head: Head) -> Verification:
         result = self.result
@@ -138,7 +175,8 @@ class _Reading:
         self.result.faults.append(Fault(position, what))
 
 
-def _faults(entry: StoredEntry, previous_time: int) -> Iterator[str]:
+def faults_of(entry: StoredEntry, previous_time: int = 0) -> Iterator[str]:
+    """What does not hold of an entry by itself; a stub cannot be judged without its redaction."""
     if entry.recorded_at < previous_time:
         yield "recorded before its predecessor"
     if entry.envelope.leaf() != entry.leaf:
@@ -147,7 +185,8 @@ def _faults(entry: StoredEntry, previous_time: int) -> Iterator[str]:
         yield "the body is not what was committed to"
 
 
-def _stubs(entry: StoredEntry) -> dict[EntryRef, bytes]:
+def stubs_of(entry: StoredEntry) -> dict[EntryRef, bytes]:
+    """The stubs that an entry commits to, by their targets."""
     try:
         claims = interpret(entry.kind, entry.v, entry.body)
     except LineageError:
@@ -155,12 +194,8 @@ def _stubs(entry: StoredEntry) -> dict[EntryRef, bytes]:
     return {redaction.target: redaction.stub for redaction in claims.redacts}
 
 
-def _blob_faults(entry: StoredEntry, blobs: BlobStore, checked: set[str]) -> Iterator[str]:
-    try:
-        named = list(_blobs_named(parse_json(entry.body)))
-    except LineageError:
-        return
-    for digest in named:
+def _blob_faults(entry: StoredEntry, blobs: Contents, checked: set[str]) -> Iterator[str]:
+    for digest in blobs_of(entry):
         if digest in checked:
             continue
         checked.add(digest)
@@ -170,14 +205,24 @@ def _blob_faults(entry: StoredEntry, blobs: BlobStore, checked: set[str]) -> Ite
             yield f"blob {digest}: {fault.message}"
 
 
-def _blobs_named(value: Any) -> Iterator[str]:
+def blobs_of(entry: StoredEntry) -> list[str]:
+    """Digests of the blobs that an entry names, each once; only our own changes name any."""
+    if entry.kind not in CHANGES:
+        return []
+    try:
+        return list(dict.fromkeys(blobs_named(parse_json(entry.body))))
+    except LineageError:
+        return []
+
+
+def blobs_named(value: Any) -> Iterator[str]:
     """Every ``{"sha256": ..., "size": ...}`` in a body is a reference to a blob."""
     if isinstance(value, dict):
         digest = value.get("sha256")
         if isinstance(digest, str) and "size" in value:
             yield digest
         for inner in value.values():
-            yield from _blobs_named(inner)
+            yield from blobs_named(inner)
     elif isinstance(value, list):
         for inner in value:
-            yield from _blobs_named(inner)
+            yield from blobs_named(inner)

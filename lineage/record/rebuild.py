@@ -10,7 +10,7 @@ from lineage.record.interpret import interpret
 from lineage.store.contract import NewEntry, Store, StoredEntry
 from lineage.store.redaction import claims_of_stub
 
-__all__ = ["rebuild"]
+__all__ = ["again", "rebuild"]
 
 _BATCH = 500
 
@@ -26,7 +26,7 @@ def rebuild(source: Store, target: Store, *, progress: Callable[[int], None] | N
     done = target.head().seq
     entries = source.entries(after=done)
     while batch := list(islice(entries, _BATCH)):
-        receipts = target.append([_again(entry) for entry in batch])
+        receipts = target.append([again(entry) for entry in batch])
         for entry, receipt in zip(batch, receipts, strict=True):
             if receipt.seq != entry.seq:
                 raise StoreError(
@@ -42,7 +42,8 @@ def rebuild(source: Store, target: Store, *, progress: Callable[[int], None] | N
     return done
 
 
-def _again(entry: StoredEntry) -> NewEntry:
+def again(entry: StoredEntry) -> NewEntry:
+    """An entry to append as it was, as today's interpreter reads it. Raises ``TamperedError``."""
     try:
         if entry.salt is None:
             claims = claims_of_stub(interpret, entry.kind, entry.v, entry.body)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from lineage.errors import StoreUnavailableError
 from lineage.model.canonical import canonical, parse_json
 from lineage.model.changes import Change, encode_change, kind_of
 from lineage.model.envelope import Actor, event_id_of
 from lineage.record.interpret import interpret_value
+from lineage.record.redact.rules import check_redactions
 from lineage.store.contract import NewEntry, Receipt, Store
 
 __all__ = ["Incoming", "Recorder"]
@@ -47,11 +50,16 @@ class Recorder:
         return self.store.append(self.entries(incoming, actor))
 
     def entries(self, incoming: Sequence[Incoming], actor: Actor) -> list[NewEntry]:
-        """What :meth:`record` would append: named and interpreted, the store not asked.
+        """What :meth:`record` would append: named and interpreted.
 
-        Raises ``RefusedError`` for a body whose numbers have no exact encoding.
+        The store is asked only about redactions, whether its rule allows them; while it is away
+        they pass, and are asked about when they are drained. Raises ``RefusedError`` for those that
+        are not allowed and for a body whose numbers have no exact encoding.
         """
-        return [self._entry(item, actor) for item in incoming]
+        entries = [self._entry(item, actor) for item in incoming]
+        with suppress(StoreUnavailableError):
+            check_redactions(self.store, entries)
+        return entries
 
     def record_changes(
         self,

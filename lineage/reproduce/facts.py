@@ -35,6 +35,7 @@ from lineage.model.ids import (
     with_version,
 )
 from lineage.model.naming import normalise
+from lineage.record.redact.names import ERASED
 from lineage.store.contract import Direction, Store, StoredEntry, View
 
 __all__ = ["RunFacts", "find_run", "load_run"]
@@ -126,7 +127,7 @@ def load_run(store: Store, node: str, view: View) -> RunFacts:
     finished: RunFinished | None = None
     erased: list[str] = []
     for entry in _entries(store, run, view):
-        if entry.salt is None:
+        if entry.salt is None and not _whole(entry):
             erased.append(entry.kind)
         if entry.kind == kind_of(RunStarted):
             started = _started(entry) or started
@@ -161,6 +162,13 @@ def _entries(store: Store, run: str, view: View) -> Iterator[StoredEntry]:
         seqs |= {evidence.seq for evidence in found}
     for seq in sorted(seqs):
         yield from store.entries(seq - 1, 1)
+
+
+def _whole(entry: StoredEntry) -> bool:
+    """Whether what was redacted is only who did it: what is needed to do it again is there."""
+    body = _body(entry)
+    needed = "command" if entry.kind == kind_of(RunStarted) else "environment"
+    return bool(body.get(needed)) and ERASED.encode() not in entry.body
 
 
 def _started(entry: StoredEntry) -> RunStarted | None:

@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from lineage.errors import StoreDamagedError, StoreError, StoreFullError, UnknownNameError
 
-__all__ = ["BlobStore", "DirectoryBlobs"]
+__all__ = ["BlobStore", "DirectoryBlobs", "sync_folder"]
 
 _NAME = re.compile(r"[0-9a-f]{64}\Z")
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -55,6 +55,10 @@ class BlobStore(Protocol):
         """Digests of every blob, in order."""
         ...
 
+    def remove(self, sha256: str) -> bool:
+        """Erase a blob, and what a writer that died left of it; whether there was one."""
+        ...
+
 
 class DirectoryBlobs(BlobStore):
     """Blobs as files: ``<root>/ab/cdef...``, mode 0600, folders 0700, made when written to."""
@@ -78,7 +82,7 @@ class DirectoryBlobs(BlobStore):
                 temporary.unlink(missing_ok=True)
             # Also where the blob was there: its writer may not have come this far.
             for folder in (path.parent, self.root, self.root.parent):
-                _sync_folder(folder)
+                sync_folder(folder)
         except OSError as fault:
             raise _failed(f"a blob of {len(data)} bytes could not be written", fault) from fault
         return digest
@@ -122,6 +126,19 @@ class DirectoryBlobs(BlobStore):
                 if _NAME.match(digest):
                     yield digest
 
+    @override
+    def remove(self, sha256: str) -> bool:
+        path = self._path(sha256)
+        found = path.exists()
+        try:
+            for left in [path, *path.parent.glob(f".{path.name}.*")]:
+                left.unlink(missing_ok=True)
+            if path.parent.is_dir():
+                sync_folder(path.parent)
+        except OSError as fault:
+            raise _failed(f"blob {sha256} could not be erased", fault) from fault
+        return found
+
     def _path(self, sha256: str) -> Path:
         if not _NAME.match(sha256):
             raise UnknownNameError(
@@ -138,7 +155,8 @@ def _write(path: Path, data: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make names in a folder durable. Raises ``OSError``."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -7,7 +7,7 @@ import sys
 
 from tests.bench.table import machine
 
-ALL = ("recorder", "store", "accepting", "run_overhead", "sealing", "handing")
+ALL = ("recorder", "store", "archive", "accepting", "run_overhead", "sealing", "handing")
 
 
 def main() -> None:

@@ -17,8 +17,11 @@ from lineage.errors import (
     StoreKeyError,
     StoreNewerError,
 )
-from lineage.store.neo4j import schema
+from lineage.model.claims import Claims
+from lineage.store.contract import NewEntry
+from lineage.store.neo4j import Neo4jStore, schema
 from lineage.store.neo4j.connection import Database
+from lineage.testing.plain import ACTOR, interpret
 from tests.neo4j_server import MARK, Neo4jAt, wipe_schema
 from tests.serving import lineage
 
@@ -74,16 +77,20 @@ def test_a_store_of_an_older_version_is_migrated_only_when_asked(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schema.migrate(database)
-    files = {"0001_store.cypher": "", "0002_more.cypher": "// ;\nCREATE (:More {of: ';'});\n"}
+    next_one = schema.VERSION + 1
+    more = f"{next_one:04d}_more.cypher"
+    files = {f"{n:04d}_before.cypher": "" for n in range(1, next_one)}
+    files[more] = "// ;\nCREATE (:More {of: ';'});\n"
     monkeypatch.setattr(schema, "schema_names", lambda _: list(files))
     monkeypatch.setattr(schema, "schema_text", lambda path: files[path.rpartition("/")[2]])
-    monkeypatch.setattr(schema, "VERSION", 2)
-    with pytest.raises(StoreBehindError, match="is at schema 1, this program needs 2") as behind:
+    monkeypatch.setattr(schema, "VERSION", next_one)
+    needs = f"is at schema {next_one - 1}, this program needs {next_one}"
+    with pytest.raises(StoreBehindError, match=needs) as behind:
         schema.check(database)
     assert "lineage migrate" in behind.value.hint
-    assert schema.pending(database) == ["0002_more.cypher"]
+    assert schema.pending(database) == [more]
     told: list[str] = []
-    assert schema.migrate(database, told.append) == told == ["0002_more.cypher"]
+    assert schema.migrate(database, told.append) == told == [more]
     assert schema.check(database)
     assert _run(database, "MATCH (m:More) RETURN m.of AS of") == [{"of": ";"}]
 
@@ -95,7 +102,7 @@ def test_a_store_of_a_newer_version_is_read_where_it_can_be(database: Database) 
     assert schema.migrate(database) == []
     _set_version(database, 99, readable_from=98)
     for act in (schema.check, schema.migrate, schema.pending):
-        with pytest.raises(StoreNewerError, match="schema 99, this one knows 1"):
+        with pytest.raises(StoreNewerError, match=f"schema 99, this one knows {schema.VERSION}"):
             act(database)
 
 
@@ -105,6 +112,23 @@ def test_a_migration_that_was_cut_off_is_done_again(database: Database) -> None:
     _set_version(database, 0)
     assert schema.check(database)
     assert "entry_ref" in _constraints(database)
+
+
+def test_a_store_of_before_seals_gets_its_tiles(database: Database) -> None:
+    schema.migrate(database)
+    store = Neo4jStore(database, interpret)
+    store.append([
+        NewEntry("foreign", 1, "test", str(n), ACTOR, b"", Claims()) for n in range(600)
+    ])  # fmt: skip
+    tiles = store.tiles(1, 0, 10)
+    assert len(tiles) == 2
+    _run(database, "MATCH (t:Tile) DELETE t")
+    for name in ("checkpoint_size", "tile_number"):
+        _run(database, f"DROP CONSTRAINT {name}")
+    _set_version(database, 1)
+    assert schema.migrate(database) == ["0002_seal.cypher"]
+    assert store.tiles(1, 0, 10) == tiles
+    assert {"checkpoint_size", "tile_number"} <= _constraints(database)
 
 
 def test_many_processes_that_find_nothing_make_one_store(

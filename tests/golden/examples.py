@@ -112,7 +112,16 @@ OK: dict[str, dict[str, dict[str, Any]]] = {
     "entry.redacted": {
         "erasure": {"source": "lineage-run:ann", "event_id": "1", "stub": "{}",
                     "reason": "GDPR Art. 17", "by": "person:3f2a"},
+        "approved": {"source": "lineage-run:ann", "event_id": "1", "stub": "{}",
+                     "reason": "GDPR Art. 17", "by": "person:77b0", "proposal": "9f" * 32},
     },
+    "redaction.proposed": {
+        "entries": {"targets": [{"source": "lineage-run:ann", "event_id": "1",
+                                 "stub_sha256": SHA}],
+                    "reason": "GDPR Art. 17", "by": "person:3f2a"},
+        "rule": {"people": 1, "reason": "there is one of us left", "by": "person:3f2a"},
+    },
+    "redaction.ruled": {"two": {"people": 2, "reason": "policy 7", "by": "person:3f2a"}},
 }  # fmt: skip
 
 BAD: dict[str, dict[str, dict[str, Any]]] = {
@@ -190,6 +199,15 @@ BAD: dict[str, dict[str, dict[str, Any]]] = {
             "change": {"source": "x", "event_id": "1", "stub": "{}", "by": "x"},
             "pointer": "/reason",
         },
+    },
+    "redaction.proposed": {
+        "no-digest": {
+            "change": {"targets": [{"source": "x", "event_id": "1"}], "reason": "r", "by": "x"},
+            "pointer": "/targets/0/stub_sha256",
+        },
+    },
+    "redaction.ruled": {
+        "nobody": {"change": {"people": 0, "reason": "r", "by": "x"}, "pointer": "/people"},
     },
 }  # fmt: skip
 

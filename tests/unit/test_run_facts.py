@@ -140,3 +140,21 @@ def test_a_folder_is_every_file_that_was_met_in_it(record: Record, tmp_path: Any
     ]
     gone = used.model_copy(update={"manifest": "f" * 64})
     assert [part.kind for part in contents_of(facts, gone, blobs)] == ["directory"]
+
+
+@pytest.mark.parametrize(("command", "erased"), [("train", ()), ("[erased]", ("run.started",))])
+def test_a_run_whose_person_was_erased_is_whole(
+    record: Record, command: str, erased: tuple[str, ...]
+) -> None:
+    """Unless the person was in what it takes to run it again."""
+    run = record.run("a", 10, "aa")
+    stub = {
+        "kind": "run.started", "v": 1, "event_at": 10, "command": [command],
+        "run": {"namespace": HOST, "job": "train", "run_id": "a"},
+    }  # fmt: skip
+    change = EntryRedacted(
+        event_at=20, source="run", event_id="a.started", stub=json.dumps(stub), reason="asked for",
+        by="person:x",
+    )  # fmt: skip
+    record.say(change, "redaction")
+    assert load_run(record.store, run, record.view).erased == erased

@@ -35,7 +35,15 @@ from lineage.model.changes.owners import (
     PersonDescribed,
     TeamDescribed,
 )
-from lineage.model.changes.record import ClaimRetracted, EntryRedacted, GapRecorded, SealKeyAdded
+from lineage.model.changes.record import (
+    ClaimRetracted,
+    EntryRedacted,
+    GapRecorded,
+    RedactionProposed,
+    RedactionRuled,
+    RedactionTarget,
+    SealKeyAdded,
+)
 from lineage.model.changes.runs import (
     CodeFacts,
     EnvironmentFacts,
@@ -81,6 +89,9 @@ __all__ = [
     "PersonDescribed",
     "PinCreated",
     "PinRemoved",
+    "RedactionProposed",
+    "RedactionRuled",
+    "RedactionTarget",
     "ReproductionFinished",
     "RunAbandoned",
     "RunFinished",
@@ -107,7 +118,7 @@ AnyChange = Annotated[
     | TeamDescribed | PersonDescribed | MemberAdded | MemberRemoved
     | TagAdded | TagRemoved | DeploymentStarted | DeploymentEnded
     | PinCreated | PinRemoved | GapRecorded | GateDecided | ReproductionFinished
-    | ClaimRetracted | EntryRedacted | SealKeyAdded,
+    | ClaimRetracted | EntryRedacted | RedactionProposed | RedactionRuled | SealKeyAdded,
     Field(discriminator="kind"),
 ]  # fmt: skip
 

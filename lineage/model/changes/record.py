@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from lineage.errors import BadNoteError
-from lineage.model.changes.values import Change, JsonText, Name, NodeId, Text
+from lineage.model.changes.values import Change, JsonText, Name, NodeId, Sha256, Text, Value
 from lineage.model.keys import PublicKey
 
-__all__ = ["ClaimRetracted", "EntryRedacted", "GapRecorded", "SealKeyAdded"]
+__all__ = [
+    "ClaimRetracted",
+    "EntryRedacted",
+    "GapRecorded",
+    "RedactionProposed",
+    "RedactionRuled",
+    "RedactionTarget",
+    "SealKeyAdded",
+]
 
 
 def _public_key(text: str) -> str:
@@ -55,6 +63,39 @@ class EntryRedacted(Change):
     stub: JsonText
     reason: Name
     by: Name
+    proposal: Text = Field(default="", description="event id of the proposal that it approves")
+
+
+class RedactionTarget(Value):
+    """An entry to be redacted, and what its stub is to be."""
+
+    source: Name
+    event_id: Name
+    stub_sha256: Sha256
+
+
+class RedactionProposed(Change):
+    """Somebody asks that entries be redacted, or (``people``) that the rule for it be another.
+
+    It has no effect until somebody else approves it.
+    """
+
+    kind: Literal["redaction.proposed"] = "redaction.proposed"
+    targets: list[RedactionTarget] = []
+    person: NodeId | None = Field(default=None, description="who is to be erased from them")
+    people: Literal[1, 2] | None = None
+    reason: Name
+    by: Name
+
+
+class RedactionRuled(Change):
+    """From here on a redaction takes so many ``people``: one asks, another one approves."""
+
+    kind: Literal["redaction.ruled"] = "redaction.ruled"
+    people: Literal[1, 2]
+    reason: Name
+    by: Name
+    proposal: Text = Field(default="", description="event id of the proposal that it approves")
 
 
 class SealKeyAdded(Change):

@@ -56,8 +56,8 @@ def _json_text(text: str) -> str:
     return text
 
 
-JsonText = Annotated[Text, AfterValidator(_json_text)]
-"""JSON as text."""
+JsonText = Annotated[str, Field(max_length=1 << 24), AfterValidator(_json_text)]
+"""JSON as text. A stub keeps every name: of a run with thousands of inputs, that is megabytes."""
 MethodName = Literal["observed", "declared", "inferred"]
 
 

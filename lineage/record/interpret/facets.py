@@ -14,7 +14,15 @@ from lineage.model.ids import artifact_id, team_id
 from lineage.model.naming import normalise
 from lineage.record.interpret.claiming import attributes, state
 
-__all__ = ["dataset_facets", "job_facets", "mapping", "run_facets", "sequence", "text"]
+__all__ = [
+    "dataset_facets",
+    "is_person",
+    "job_facets",
+    "mapping",
+    "run_facets",
+    "sequence",
+    "text",
+]
 
 _DECLARED = Method.DECLARED
 _PERSONAL = ("user:", "person:", "email:", "mailto:")
@@ -37,6 +45,11 @@ def sequence(value: Any) -> list[Any]:
 def text(value: Any) -> str:
     """The value if it is text, else the empty one."""
     return value if isinstance(value, str) else ""
+
+
+def is_person(owner: str) -> bool:
+    """Whether the owner that a facet names is a person."""
+    return owner.lower().startswith(_PERSONAL) or "@" in owner
 
 
 def dataset_facets(node: str, dataset: dict[str, Any], at: int) -> list[StateOp]:
@@ -101,7 +114,7 @@ def _owners(node: str, facet: dict[str, Any], at: int) -> list[StateOp]:
         name = text(owner.get("name"))
         if not name:
             continue
-        if name.lower().startswith(_PERSONAL) or "@" in name:
+        if is_person(name):
             contacts.add(name)
             continue
         team = name.partition(":")[2] if name.startswith(("team:", "group:")) else name

@@ -9,12 +9,19 @@ from lineage.model.changes import (
     ClaimRetracted,
     EntryRedacted,
     GateDecided,
+    RedactionProposed,
+    RedactionRuled,
     ReproductionFinished,
     SealKeyAdded,
     kind_of,
 )
 from lineage.model.claims import Claims, EntryRef, Method, Redaction
+from lineage.model.ids import service_id
 from lineage.record.interpret.claiming import attribute
+
+REDACTIONS = service_id("lineage", "redactions")
+"""What proposals and rules of redaction are recorded of."""
+PROPOSED, RULED = "proposed", "people"
 
 
 def gate(body: Any) -> Claims:
@@ -52,10 +59,27 @@ def seal_key(body: Any) -> Claims:
     return Claims()
 
 
+def proposed(body: Any) -> Claims:
+    """``redaction.proposed``: to be found again, by the evidence of an attribute."""
+    change = RedactionProposed.model_validate(body)
+    facts = {"targets": len(change.targets), "people": change.people}
+    op = attribute(REDACTIONS, PROPOSED, facts, change.event_at, Method.DECLARED)
+    return Claims(states=(op,))
+
+
+def ruled(body: Any) -> Claims:
+    """``redaction.ruled``: how many people a redaction takes from here on."""
+    change = RedactionRuled.model_validate(body)
+    op = attribute(REDACTIONS, RULED, change.people, change.event_at, Method.DECLARED)
+    return Claims(states=(op,))
+
+
 KINDS: dict[tuple[str, int], Callable[[Any], Claims]] = {
     (kind_of(GateDecided), 1): gate,
     (kind_of(ReproductionFinished), 1): reproduction,
     (kind_of(ClaimRetracted), 1): retraction,
     (kind_of(EntryRedacted), 1): redaction,
     (kind_of(SealKeyAdded), 1): seal_key,
+    (kind_of(RedactionProposed), 1): proposed,
+    (kind_of(RedactionRuled), 1): ruled,
 }

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from lineage.model.canonical import FOREVER
 from lineage.model.claims import TableCommit
 from lineage.store.neo4j.documents import pack, unpack
 
@@ -24,7 +25,8 @@ def commit_row(commit: TableCommit, seq: int, dead: int, n: int) -> list[Any]:
     files = json.dumps([commit.added, commit.removed], separators=(",", ":"))
     return [
         log_key(commit.table, commit.log), pack(commit.table), pack(commit.log), commit.version,
-        seq, dead, commit.at, commit.number, commit.files_known, commit.carries, n, files,
+        seq, None if dead == FOREVER else dead, commit.at, commit.number, commit.files_known,
+        commit.carries, n, files,
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from lineage.model.canonical import FOREVER
 from lineage.model.claims import EdgeType
 from lineage.store.digest import digest_of
-from lineage.store.neo4j.documents import load_shown, unpack
+from lineage.store.neo4j.documents import SHOWN, load_subject, unpack
 from lineage.store.neo4j.ledger import entries_after, head
 from lineage.store.neo4j.reading import Reading, type_of
 
@@ -18,12 +18,15 @@ __all__ = ["digest"]
 Row = tuple[Any, ...]
 _CLAIMED = "|".join(["OPEN_USE", *(k.name for k in EdgeType if k is not EdgeType.SAME_AS)])
 _CLAIMS = f"""MATCH (u)-[r:{_CLAIMED}]->(d) MATCH (e:Entry {{seq: r.rf}})
-RETURN type(r), u.id, d.id, r.vf, r.method, r.said, r.detail, e.source, r.rf, r.rt"""
+RETURN type(r), u.id, d.id, r.vf, r.method, r.said, r.detail, e.source,
+  r.rf, coalesce(r.rt, $open)"""
 _DERIVED = """MATCH (u)-[r:RESOLVED_USE|SAME_AS]->(d)
-RETURN type(r), u.id, d.id, r.vf, r.vt, r.method, r.used, r.said, r.rf, r.rt"""
-_SHOWN = "MATCH (n:Node) WHERE n.shown IS NOT NULL RETURN n.id, n.shown"
+RETURN type(r), u.id, d.id, r.vf, coalesce(r.vt, $open), r.method, r.used, r.said,
+  r.rf, coalesce(r.rt, $open)"""
+_SHOWN = f"""MATCH (n:Node) WHERE n.shown IS NOT NULL OR n.said IS NOT NULL
+RETURN n.id, {SHOWN}"""
 _COMMITS = """MATCH (v)-[r:COMMIT_OF]->() MATCH (e:Entry {seq: r.rf})
-RETURN v.id, e.source, r.known, r.carries, r.files, r.rf, r.rt"""
+RETURN v.id, e.source, r.known, r.carries, r.files, r.rf, coalesce(r.rt, $open)"""
 
 
 def digest(reading: Reading, *, recorded: bool) -> str:
@@ -62,8 +65,8 @@ def _derived(reading: Reading) -> Iterator[Row]:
 
 
 def _states(reading: Reading) -> Iterator[Row]:
-    for node, text in reading.rows(_SHOWN):
-        for (kind, obj, source), key in load_shown(text).keys.items():
+    for node, *told in reading.rows(_SHOWN):
+        for (kind, obj, source), key in load_subject(*told).keys.items():
             for row in (*key.past, *key.rows):
                 plain = (node, kind, obj, source, row.since, row.until, row.value, row.method)
                 yield (*plain, row.rf, row.rt)

@@ -1,9 +1,10 @@
 """States of a subject as text on its node, and values as properties.
 
 ``shown`` of a node is JSON: ``[[type, object, source, last, [[since, until, value, method, rf,
-rt?], ...]], ...]``, what its states show at every position. Operations are in ``said`` of the node,
-as far as they came with it, and of its ``Said`` nodes, one for each later transaction: ``[[seq,
-dead, source, event_id, [[type, object, at, n, value, since?, until?, method], ...]], ...]``.
+rt?], ...]], ...]``, what its states show at every position; there is none while that follows from
+``said`` alone. Operations are in ``said`` of the node, as far as they came with it, and of its
+``Said`` nodes, one for each later transaction: ``[[seq, dead, source, event_id, [[type, object, at,
+n, value, since?, until?, method], ...]], ...]``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from lineage.model.fold import Op
 from lineage.store.neo4j.states import Key, KeyId, Row, Said, Subject
 
 __all__ = [
-    "add_said", "dump_said", "dump_shown", "load_shown", "pack", "said_in", "searchable", "unpack",
+    "SHOWN", "add_said", "dump_said", "dump_shown", "load_subject", "pack", "said_in", "searchable",
+    "unpack",
 ]  # fmt: skip
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -74,7 +76,23 @@ def _row(row: Row) -> list[Any]:
     return plain if row.rt == FOREVER else [*plain, row.rt]
 
 
-def load_shown(text: str | None) -> Subject:
+SHOWN = "n.shown, CASE WHEN n.shown IS NULL THEN n.said END"
+"""What :func:`load_subject` wants of a node ``n``."""
+
+
+def load_subject(shown: str | None, said: str | None) -> Subject:
+    """The states of a node: what it shows, or what follows from all that was said of it."""
+    return _load_shown(shown) if shown is not None or said is None else _replayed(said)
+
+
+def _replayed(said: str) -> Subject:
+    subject = Subject()
+    for ident, one in said_in([said]):
+        subject.key(ident).add(one)
+    return subject
+
+
+def _load_shown(text: str | None) -> Subject:
     """Inverse of :func:`dump_shown`: operations are not known yet."""
     subject = Subject(complete=False)
     for kind, obj, source, last, rows in json.loads(text or "[]"):

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from lineage.model.claims import EntryRef
-from lineage.model.envelope import Actor
 from lineage.model.merkle import Frontier
-from lineage.store.bodies import unpack_body
 from lineage.store.contract import Head, StoredEntry
-from lineage.store.neo4j.documents import unpack
+from lineage.store.neo4j.envelopes import ENTRY, entry_of
 from lineage.store.neo4j.reading import Reading
 from lineage.store.neo4j.refs import ref_of
 from lineage.store.neo4j.statements import Statements
@@ -19,9 +14,8 @@ __all__ = ["counts", "entries_after", "entries_between", "find", "head", "positi
 
 _HEAD = "MATCH (h:Head {id: 'main'}) RETURN h.seq, h.recorded_at, h.frontier"
 _COUNTS = "MATCH (h:Head {id: 'main'}) RETURN h.seq, h.nodes, h.edges, h.states"
-_ENTRIES = """MATCH (e:Entry) WHERE e.seq > $after AND e.seq <= $after + $limit
-RETURN e.seq, e.recorded_at, e.kind, e.v, e.source, e.event_id, e.actor, e.verified, e.salt,
-e.packed, e.body, e.commitment, e.leaf ORDER BY e.seq"""
+_ENTRIES = f"""MATCH (e:Entry) WHERE e.seq > $after AND e.seq <= $after + $limit
+RETURN {ENTRY} ORDER BY e.seq"""
 
 
 def head(reading: Reading) -> Head:
@@ -38,21 +32,12 @@ def counts(reading: Reading) -> dict[str, int]:
 
 def entries_after(reading: Reading, after: int, limit: int) -> list[StoredEntry]:
     """Up to ``limit`` entries with seq > ``after``: numbers have no gaps."""
-    return [_decoded(row) for row in reading.rows(_ENTRIES, after=after, limit=limit)]
-
-
-def _decoded(row: Iterable[Any]) -> StoredEntry:
-    seq, at, kind, v, source, event_id, actor, verified, salt, packed, body, commitment, leaf = row
-    return StoredEntry(
-        seq, at, unpack(kind), v, unpack(source), unpack(event_id),
-        Actor(unpack(actor), unpack(verified)), None if salt is None else bytes(salt),
-        unpack_body(packed, bytes(body)), bytes(commitment), bytes(leaf),
-    )  # fmt: skip
+    return [entry_of(row) for row in reading.rows(_ENTRIES, after=after, limit=limit)]
 
 
 def entries_between(statements: Statements, after: int, last: int) -> list[StoredEntry]:
     """Entries from ``after`` + 1 to ``last``, inside a transaction."""
-    return [_decoded(row) for row in statements.rows(_ENTRIES, after=after, limit=last - after)]
+    return [entry_of(row) for row in statements.rows(_ENTRIES, after=after, limit=last - after)]
 
 
 def find(reading: Reading, source: str, event_id: str) -> int | None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from lineage.model.canonical import FOREVER
 from lineage.model.claims import Claims, EntryRef, StateOp
 from lineage.model.fold import Op
-from lineage.store.bodies import pack_body, unpack_body
-from lineage.store.contract import Interpreter
+from lineage.store.contract import Interpreter, StoredEntry
 from lineage.store.neo4j.applying import Applying, families_of
 from lineage.store.neo4j.documents import pack, unpack
+from lineage.store.neo4j.envelopes import ENTRY, entry_of, packed
 from lineage.store.neo4j.rederive import rederive
 from lineage.store.neo4j.refs import ref_of
 from lineage.store.neo4j.statements import Statements
@@ -25,30 +24,21 @@ __all__ = ["Reaching"]
 _RETRACTIONS = "UNWIND $refs AS ref MATCH (r:Retraction {ref: ref}) RETURN ref, r.seq"
 _STUBS = """UNWIND $refs AS ref MATCH (r:Redaction {ref: ref})
 RETURN ref, r.by_event_id, r.by_source, r.stub"""
-_ENTRY = """MATCH (e:Entry {ref: $ref})
-RETURN e.seq, e.kind, e.v, e.packed, e.body, e.salt IS NULL"""
+_ENTRY = f"""MATCH (e:Entry {{ref: $ref}})
+RETURN {ENTRY}"""
 _CLOSE = """UNWIND $rows AS e MATCH (u:Node {{id: e[0]}}) MATCH (d:Node {{id: e[1]}})
-MATCH (u)-[r:{type} {{rf: $target, rt: $open}}]->(d) SET r.rt = $seq RETURN count(r)"""
+MATCH (u)-[r:{type} {{rf: $target}}]->(d) WHERE r.rt IS NULL SET r.rt = $seq RETURN count(r)"""
 _DROP = """UNWIND $rows AS e MATCH (u:Node {{id: e[0]}}) MATCH (d:Node {{id: e[1]}})
-MATCH (u)-[r:{type} {{rf: $target}}]->(d) WITH r, r.rt = $open AS shown DELETE r
+MATCH (u)-[r:{type} {{rf: $target}}]->(d) WITH r, r.rt IS NULL AS shown DELETE r
 RETURN sum(CASE WHEN shown THEN 1 ELSE 0 END)"""
 _CLOSE_COMMITS = """UNWIND $ids AS id
-MATCH (:Node {id: id})-[c:COMMIT_OF {rf: $target, rt: $open}]->() SET c.rt = $seq"""
+MATCH (:Node {id: id})-[c:COMMIT_OF {rf: $target}]->() WHERE c.rt IS NULL SET c.rt = $seq"""
 _DROP_COMMITS = (
     """UNWIND $ids AS id MATCH (:Node {id: id})-[c:COMMIT_OF {rf: $target}]->() DELETE c"""
 )
 _REDACTION = """MERGE (r:Redaction {ref: $ref, by_event_id: $event_id, by_source: $source})
 SET r.stub = $stub"""
-_ERASED = """MATCH (e:Entry {seq: $seq}) SET e.packed = $packed, e.body = $body REMOVE e.salt"""
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    seq: int
-    kind: str
-    v: int
-    body: bytes
-    erased: bool
+_ERASED = """MATCH (e:Entry {seq: $seq}) SET e.body = $body REMOVE e.salt"""
 
 
 class Reaching:
@@ -96,14 +86,12 @@ class Reaching:
         stubs = self._stubs[ref]
         return max(stubs.items())[1] if stubs else None
 
-    def _entry(self, ref: str) -> _Entry | None:
-        for seq, kind, v, packed, body, erased in self._statements.rows(_ENTRY, ref=ref):
-            return _Entry(seq, unpack(kind), v, unpack_body(packed, bytes(body)), erased)
-        return None
+    def _entry(self, ref: str) -> StoredEntry | None:
+        return next(map(entry_of, self._statements.rows(_ENTRY, ref=ref)), None)
 
-    def _said_by(self, entry: _Entry) -> Claims:
+    def _said_by(self, entry: StoredEntry) -> Claims:
         """What an entry says as it stands; a redacted one has a stub for a body."""
-        if entry.erased:
+        if entry.salt is None:
             return claims_of_stub(self._interpret, entry.kind, entry.v, entry.body)
         return self._interpret(entry.kind, entry.v, entry.body)
 
@@ -126,9 +114,7 @@ class Reaching:
         self._applying.edges -= self._ends(_CLOSE, claims, target, seq)
         versions = [commit.version for commit in claims.commits]
         if versions:
-            self._statements.write(
-                _CLOSE_COMMITS, ids=versions, target=target, open=FOREVER, seq=seq
-            )
+            self._statements.write(_CLOSE_COMMITS, ids=versions, target=target, seq=seq)
         self._applying.withdraw(target, claims)
         for (node, ident), ops in self._by_key(claims, ref.source).items():
             key = self._working.subject(node, complete=True).key(ident)
@@ -147,7 +133,7 @@ class Reaching:
         for kind, ends in by_type.items():
             rows = [list(pair) for pair in ends]
             text = query.format(type=kind)
-            asked = {"rows": rows, "target": target, "open": FOREVER, "seq": seq}
+            asked = {"rows": rows, "target": target, "seq": seq}
             shown += sum(row[0] for row in self._statements.rows(text, **asked))
         return shown
 
@@ -180,13 +166,12 @@ class Reaching:
         ref = ref_of(target)
         self._applying.flush()
         entry, stub = self._entry(ref), self.stub_of(ref)
-        if entry is None or stub is None or (entry.erased and entry.body == stub):
+        if entry is None or stub is None or (entry.salt is None and entry.body == stub):
             return
         before = self._said_by(entry)
         after = self._interpret(entry.kind, entry.v, stub)
         check_stub(before, after)
-        packed, body = pack_body(stub)
-        self._statements.write(_ERASED, seq=entry.seq, packed=packed, body=body)
+        self._statements.write(_ERASED, seq=entry.seq, body=packed(stub))
         dead = self.retracted(ref)
         dead = FOREVER if dead is None else max(dead, entry.seq)
         self._replace(target, entry.seq, before, after, dead=dead, now=seq)

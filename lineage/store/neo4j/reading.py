@@ -13,9 +13,9 @@ from lineage.store.contract import View
 
 __all__ = ["HOLDS", "KNOWN", "WALKED", "WALKED_CHAINLESS", "Reading", "type_of"]
 
-KNOWN = "r.rf <= $P AND r.rt > $P"
+KNOWN = "r.rf <= $P AND (r.rt IS NULL OR r.rt > $P)"
 """A relationship ``r`` is visible at the position: Neo4j is only read-committed."""
-HOLDS = f"{KNOWN} AND r.vf <= $T AND r.vt > $T"
+HOLDS = f"{KNOWN} AND r.vf <= $T AND (r.vt IS NULL OR r.vt > $T)"
 """And holds at the valid time."""
 WALKED_CHAINLESS = "USED|RESOLVED_USE|GENERATED|DERIVED_FROM|SAME_AS"
 WALKED = f"{WALKED_CHAINLESS}|CARRIES"

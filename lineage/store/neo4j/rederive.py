@@ -25,10 +25,10 @@ _DROP = """UNWIND $ids AS id MATCH (:Node {id: id})<-[:VERSION_OF*0..1]-(x)
 MATCH (x)-[r:RESOLVED_USE|SAME_AS]-() WITH DISTINCT r DELETE r"""
 _VERSIONS = """UNWIND $ids AS id MATCH (:Node {id: id})<-[:VERSION_OF]-(v)
 RETURN v.id, v.first,
-  COLLECT { MATCH (r)-[g:GENERATED]->(v) RETURN [r.id, g.said, g.vf, g.rf, g.rt] },
-  COLLECT { MATCH (v)-[c:COMMIT_OF]->() RETURN [c.vf, c.rf, c.rt] }"""
+  COLLECT { MATCH (r)-[g:GENERATED]->(v) RETURN [r.id, g.said, g.vf, g.rf, coalesce(g.rt, $open)] },
+  COLLECT { MATCH (v)-[c:COMMIT_OF]->() RETURN [c.vf, c.rf, coalesce(c.rt, $open)] }"""
 _USES = """UNWIND $ids AS id MATCH (a:Node {id: id})-[u:OPEN_USE]->(r)
-RETURN r.id, a.id, u.said, u.vf, u.method, u.rf, u.rt"""
+RETURN r.id, a.id, u.said, u.vf, u.method, u.rf, coalesce(u.rt, $open)"""
 
 
 @dataclass(slots=True)
@@ -99,13 +99,17 @@ def _derived(edge: DerivedEdge) -> Derived:
 
 def _read(statements: Statements, working: WorkingSet, members: Sequence[str]) -> _Everything:
     found = _Everything(aliases=list(_aliases(working, members)))
-    for version, first, outputs, commits in statements.rows(_VERSIONS, ids=list(members)):
+    for version, first, outputs, commits in statements.rows(
+        _VERSIONS, ids=list(members), open=FOREVER
+    ):
         found.known.append((version, first))
         found.made += [(version, *row) for row in commits]
         for run, said, at, rf, rt in outputs:
             found.made.append((version, at, rf, rt))
             found.outputs.append((Output(run, version, unpack(said), at), rf, rt))
-    for run, artifact, said, at, method, rf, rt in statements.rows(_USES, ids=list(members)):
+    for run, artifact, said, at, method, rf, rt in statements.rows(
+        _USES, ids=list(members), open=FOREVER
+    ):
         found.uses.append((Use(run, artifact, unpack(said), at, Method(method)), rf, rt))
     return found
 

@@ -6,26 +6,29 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from lineage.model.claims import Method, StateType
 from lineage.store.contract import Attribute, Evidence, Node, StateValue
-from lineage.store.neo4j.documents import load_shown, said_in
+from lineage.store.neo4j.documents import SHOWN, load_subject, said_in
 from lineage.store.neo4j.reading import Reading
 from lineage.store.neo4j.writes import object_key
 
 __all__ = ["attributes", "history", "nodes", "state_evidence", "states"]
 
-_SHOWN = "UNWIND $ids AS id MATCH (n:Node {id: id}) RETURN n.id, n.shown"
-_OF_OBJECTS = """UNWIND $types AS type UNWIND $keys AS key
-MATCH (:Object {type: type, key: key})<-[:HOLDS]-(n) WITH DISTINCT n RETURN n.id, n.shown"""
-_OF_TYPES = """UNWIND $types AS type MATCH (o:Object {type: type}) WHERE o.key IS NOT NULL
-MATCH (o)<-[:HOLDS]-(n) WITH DISTINCT n RETURN n.id, n.shown"""
-_ALL = "MATCH (n:Node) WHERE n.shown IS NOT NULL RETURN n.id, n.shown"
+_SHOWN = f"UNWIND $ids AS id MATCH (n:Node {{id: id}}) RETURN n.id, {SHOWN}"
+_OF_OBJECTS = f"""UNWIND $types AS type UNWIND $keys AS key
+MATCH (:Object {{type: type, key: key}})<-[:HOLDS]-(n) WITH DISTINCT n RETURN n.id, {SHOWN}"""
+_OF_TYPES = f"""UNWIND $types AS type MATCH (o:Object {{type: type}}) WHERE o.key IS NOT NULL
+MATCH (o)<-[:HOLDS]-(n) WITH DISTINCT n RETURN n.id, {SHOWN}"""
+_ALL = f"""MATCH (n:Node) WHERE n.shown IS NOT NULL OR n.said IS NOT NULL
+RETURN n.id, {SHOWN}"""
 _SAID = """MATCH (n:Node {id: $id}) WITH n, n.said AS said
 RETURN [said] + COLLECT { MATCH (n)-[:SAID]->(s) RETURN s.ops }"""
 _UNINDEXED = {StateType.ATTRIBUTE, StateType.RUN_STATE}
 
 
-def _values(reading: Reading, node: str, shown: str | None) -> Iterator[StateValue]:
+def _values(
+    reading: Reading, node: str, shown: str | None, said: str | None
+) -> Iterator[StateValue]:
     """Everything that a node's states show at the position."""
-    for (kind, obj, source), key in load_shown(shown).keys.items():
+    for (kind, obj, source), key in load_subject(shown, said).keys.items():
         for row in (*key.past, *key.rows):
             if row.rf <= reading.position < row.rt:
                 yield StateValue(
@@ -59,8 +62,8 @@ def states(
     wanted = None if objects is None else set(objects)
     found = [
         value
-        for node, shown in rows
-        for value in _holding(reading, _values(reading, node, shown))
+        for row in rows
+        for value in _holding(reading, _values(reading, *row))
         if value.type in kinds and (wanted is None or value.object in wanted)
     ]
     return sorted(found, key=_by_key)
@@ -74,8 +77,8 @@ def history(reading: Reading, subject: str, kind: StateType) -> list[StateValue]
     """All intervals of a subject's states."""
     found = [
         value
-        for node, shown in reading.rows(_SHOWN, ids=[subject] if subject.isascii() else [])
-        for value in _values(reading, node, shown)
+        for row in reading.rows(_SHOWN, ids=[subject] if subject.isascii() else [])
+        for value in _values(reading, *row)
         if value.type is kind
     ]
     return sorted(found, key=_by_key)
@@ -98,8 +101,9 @@ def state_evidence(reading: Reading, subject: str, kind: StateType, obj: str) ->
 def attributes(reading: Reading, ids: Sequence[str]) -> dict[str, dict[str, Attribute]]:
     """By node and name: the strongest claim's value."""
     shown: dict[str, dict[str, Attribute]] = {}
-    for node, text in reading.rows(_SHOWN, ids=list(ids)):
-        for value in _holding(reading, _values(reading, node, text)):
+    for row in reading.rows(_SHOWN, ids=list(ids)):
+        node = row[0]
+        for value in _holding(reading, _values(reading, *row)):
             if value.type is StateType.ATTRIBUTE:
                 of_node = shown.setdefault(node, {})
                 new = Attribute(value.value, value.method, value.source, value.since)

@@ -15,7 +15,7 @@ from lineage.model.canonical import FOREVER
 from lineage.model.claims import EdgeType, Method, StateType
 from lineage.model.ids import artifact_of, token_of
 from lineage.store.neo4j.derived import Derived, DerivedRow
-from lineage.store.neo4j.documents import add_said, load_shown, said_in, unpack
+from lineage.store.neo4j.documents import SHOWN, add_said, load_subject, said_in, unpack
 from lineage.store.neo4j.family import Alias, Family
 from lineage.store.neo4j.groups import Claimed
 from lineage.store.neo4j.statements import Statements
@@ -30,27 +30,27 @@ _RECENT = 4
 """Transactions. What nobody asked for since is loaded again sooner than it is worth keeping."""
 
 _KNOWN = "UNWIND $ids AS id MATCH (n:Node {id: id}) RETURN collect(id)"
-_SHOWN = "UNWIND $ids AS id MATCH (n:Node {id: id}) RETURN id, n.shown"
+_SHOWN = f"UNWIND $ids AS id MATCH (n:Node {{id: id}}) RETURN id, {SHOWN}"
 _SAID = """MATCH (n:Node {id: $id}) WITH n, n.said AS said
 RETURN [said] + COLLECT { MATCH (n)-[:SAID]->(s) RETURN s.ops }"""
 _COMPONENT = """UNWIND $ids AS id MATCH (n:Node {id: id})-[:SAID_SAME*0..]-(m:Node)
 RETURN id, collect(DISTINCT m.id)"""
 _VERSIONS = """UNWIND $ids AS id MATCH (:Node {id: id})<-[:VERSION_OF]-(v)
 RETURN v.id,
-  COLLECT { MATCH (r)-[g:GENERATED]->(v) WHERE g.rt = $open RETURN [r.id, g.said, g.vf, g.rf] },
-  COLLECT { MATCH (v)-[c:COMMIT_OF]->() WHERE c.rt = $open RETURN [c.vf, c.rf] },
-  COLLECT { MATCH (v)-[d:RESOLVED_USE]->(r) WHERE d.rt = $open
-    RETURN [r.id, d.vf, d.vt, d.method, d.used, d.said, d.rf] },
-  COLLECT { MATCH (v)-[s:SAME_AS]->(w) WHERE s.rt = $open
-    RETURN [w.id, s.vf, s.vt, s.method, s.rf] }"""
+  COLLECT { MATCH (r)-[g:GENERATED]->(v) WHERE g.rt IS NULL RETURN [r.id, g.said, g.vf, g.rf] },
+  COLLECT { MATCH (v)-[c:COMMIT_OF]->() WHERE c.rt IS NULL RETURN [c.vf, c.rf] },
+  COLLECT { MATCH (v)-[d:RESOLVED_USE]->(r) WHERE d.rt IS NULL
+    RETURN [r.id, d.vf, coalesce(d.vt, $open), d.method, d.used, d.said, d.rf] },
+  COLLECT { MATCH (v)-[s:SAME_AS]->(w) WHERE s.rt IS NULL
+    RETURN [w.id, s.vf, coalesce(s.vt, $open), s.method, s.rf] }"""
 _USES = """UNWIND $ids AS id MATCH (a:Node {id: id})
 RETURN a.id,
-  COLLECT { MATCH (a)-[u:OPEN_USE]->(r) WHERE u.rt = $open
+  COLLECT { MATCH (a)-[u:OPEN_USE]->(r) WHERE u.rt IS NULL
     RETURN [r.id, u.said, u.vf, u.method, u.rf] },
-  COLLECT { MATCH (a)-[d:RESOLVED_USE]->(r) WHERE d.rt = $open
-    RETURN [r.id, d.vf, d.vt, d.method, d.used, d.said, d.rf] },
-  COLLECT { MATCH (a)-[s:SAME_AS]->(w) WHERE s.rt = $open
-    RETURN [w.id, s.vf, s.vt, s.method, s.rf] }"""
+  COLLECT { MATCH (a)-[d:RESOLVED_USE]->(r) WHERE d.rt IS NULL
+    RETURN [r.id, d.vf, coalesce(d.vt, $open), d.method, d.used, d.said, d.rf] },
+  COLLECT { MATCH (a)-[s:SAME_AS]->(w) WHERE s.rt IS NULL
+    RETURN [w.id, s.vf, coalesce(s.vt, $open), s.method, s.rf] }"""
 
 
 class WorkingSet:
@@ -200,8 +200,8 @@ class WorkingSet:
         asked = [s for s in dict.fromkeys(subjects) if s not in self._subjects]
         known = [s for s in asked if self._is_stored(s)]
         if known:
-            for subject, shown in self._statements.rows(_SHOWN, ids=known):
-                self._subjects[subject] = load_shown(shown)
+            for subject, *told in self._statements.rows(_SHOWN, ids=known):
+                self._subjects[subject] = load_subject(*told)
 
     def remembered_subject(self, node: str) -> Subject | None:
         """The states of a subject, if they are at hand."""

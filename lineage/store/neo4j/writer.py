@@ -14,10 +14,9 @@ from lineage.model.claims import Claims, EntryRef
 from lineage.model.envelope import SALT_BYTES, Envelope, commitment_of
 from lineage.model.ids import artifact_of
 from lineage.model.merkle import Frontier, Tile
-from lineage.store.bodies import pack_body
 from lineage.store.contract import Guard, Head, Interpreter, NewEntry, Receipt
 from lineage.store.neo4j.applying import Applying, families_of
-from lineage.store.neo4j.documents import pack
+from lineage.store.neo4j.envelopes import entry_row
 from lineage.store.neo4j.following import follow
 from lineage.store.neo4j.ledger import entries_between
 from lineage.store.neo4j.reaching import Reaching
@@ -175,15 +174,12 @@ class Writer:
         if recorded_at is None:
             recorded_at = max(self._clock(), self._recorded_at)
         seq = self._seq + 1
-        leaf = Envelope(
+        envelope = Envelope(
             seq, recorded_at, entry.kind, entry.v, entry.source, entry.event_id, entry.actor,
             salted.commitment,
-        ).leaf()  # fmt: skip
-        self._applying.entry([
-            seq, salted.ref, recorded_at, pack(entry.kind), entry.v, pack(entry.source),
-            pack(entry.event_id), pack(entry.actor.id), pack(entry.actor.verified), salt,
-            *pack_body(body), salted.commitment, leaf,
-        ])  # fmt: skip
+        )  # fmt: skip
+        leaf = envelope.leaf()
+        self._applying.entry(entry_row(salted.ref, envelope, leaf, salt, body))
         self._seq, self._recorded_at = seq, recorded_at
         self._tiles += self._frontier.push(leaf)
         self._apply(EntryRef(entry.source, entry.event_id), salted.ref, seq, claims)

@@ -16,7 +16,7 @@ from lineage.store.neo4j.documents import dump_said, dump_shown, pack, searchabl
 from lineage.store.neo4j.statements import Statements
 from lineage.store.neo4j.states import Subject
 
-__all__ = ["Pending", "object_key", "stored_type"]
+__all__ = ["Pending", "ended", "object_key", "stored_type"]
 
 _LABELS = {
     "artifact": "Artifact", "job": "Job", "run": "Run", "team": "Team", "person": "Person",
@@ -24,14 +24,13 @@ _LABELS = {
 }  # fmt: skip
 _COMMON = """MATCH (h:Head {id: 'main'}) SET h += $head WITH h
 CALL () { UNWIND $entries AS e CREATE (:Entry {seq: e[0], ref: e[1], recorded_at: e[2], kind: e[3],
-  v: e[4], source: e[5], event_id: e[6], actor: e[7], verified: e[8], salt: e[9], packed: e[10],
-  body: e[11], commitment: e[12], leaf: e[13]}) }
+  source: e[4], envelope: e[5], leaf: e[6], salt: e[7], body: e[8]}) }
 CALL () { UNWIND $nodes AS n
   CREATE (:Node:$(n[3]) {id: n[0], first: n[1], name: n[2], shown: n[4], said: n[5]}) }
 CALL () { UNWIND $versions AS v MATCH (a:Node {id: v[2]})
   CREATE (:Node:Version {id: v[0], first: v[1], shown: v[3], said: v[4]})-[:VERSION_OF]->(a) }
 CALL () { UNWIND $edges AS g MATCH (d:Node {id: g[0]}) UNWIND g[1] AS e MATCH (u:Node {id: e[0]})
-  CREATE (u)-[:$(e[1]) {rf: e[2], rt: e[3], vf: e[4], vt: $open, method: e[5], said: e[6],
+  CREATE (u)-[:$(e[1]) {rf: e[2], rt: e[3], vf: e[4], method: e[5], said: e[6],
   detail: e[7]}]->(d) }
 CALL () { UNWIND $terms AS t MERGE (term:Term {text: t[0]}) WITH t, term
   MATCH (n:Node {id: t[1]}) CREATE (term)-[:OF]->(n) }
@@ -44,8 +43,9 @@ _DERIVED = """UNWIND $rows AS e MATCH (u:Node {id: e[0]}) MATCH (d:Node {id: e[1
 CREATE (u)-[:$(e[9]) {rf: e[2], rt: e[3], vf: e[4], vt: e[5], method: e[6], used: e[7],
 said: e[8]}]->(d)"""
 _CLOSE = """UNWIND $rows AS e MATCH (u:Node {{id: e[0]}}) MATCH (d:Node {{id: e[1]}})
-MATCH (u)-[r:{type} {{rf: e[2], vf: e[4], vt: e[5], method: e[6], rt: $open}}]->(d)
-WHERE r.used IS NULL OR (r.used = e[7] AND coalesce(r.said, '') = coalesce(e[8], ''))
+MATCH (u)-[r:{type} {{rf: e[2], vf: e[4], method: e[6]}}]->(d)
+WHERE r.rt IS NULL AND (r.vt = e[5] OR (r.vt IS NULL AND e[5] IS NULL))
+AND (r.used IS NULL OR (r.used = e[7] AND coalesce(r.said, '') = coalesce(e[8], '')))
 SET r.rt = e[3]"""
 _OBJECTS = """UNWIND $rows AS o MERGE (object:Object {type: o[0], key: o[1]}) WITH o, object
 MATCH (n:Node {id: o[2]}) MERGE (n)-[:HOLDS]->(object)"""
@@ -68,6 +68,11 @@ def stored_type(claim: Occurrence) -> str:
         and not token_of(claim.up)
     )
     return "OPEN_USE" if open_use else claim.type.name
+
+
+def ended(position: int) -> int | None:
+    """An end as it is written: what is open has none."""
+    return None if position == FOREVER else position
 
 
 def object_key(kind: StateType, obj: str) -> str:
@@ -109,7 +114,7 @@ class Pending:
     def edge(self, claim: Occurrence, seq: int, dead: int) -> None:
         """A claim of entry ``seq``."""
         self.edges.setdefault(claim.down, []).append([
-            claim.up, stored_type(claim), seq, dead, claim.at, int(claim.method),
+            claim.up, stored_type(claim), seq, ended(dead), claim.at, int(claim.method),
             pack(claim.said) if claim.said else None, pack(claim.detail) if claim.detail else None,
         ])  # fmt: skip
 
@@ -126,7 +131,7 @@ class Pending:
         def write(query: str, rows: Iterable[Any]) -> None:
             listed = list(rows)
             if listed:
-                statements.write(query, rows=listed, open=FOREVER)
+                statements.write(query, rows=listed)
 
         shown, anew = self._states()
         common = {
@@ -136,7 +141,7 @@ class Pending:
             "terms": self.terms, "kinds": list(map(list, self.kinds)), "shown": shown,
         }  # fmt: skip
         if head or any(common.values()):
-            statements.write(_COMMON, head=dict(head), open=FOREVER, **common)
+            statements.write(_COMMON, head=dict(head), **common)
         write(_SAID_ANEW, anew)
         self._flush_derived(write)
         write(_OBJECTS, map(list, self.objects))
@@ -155,7 +160,8 @@ class Pending:
             said = [dump_said(waiting)] if waiting else []
             new = self.nodes.get(node) or self.versions.get(node)
             if new is not None:
-                new += [dump_shown(subject), *said]
+                new += [dump_shown(subject) if subject.rewritten else None, *said]
+                subject.rewritten = False
                 continue
             if subject.rewritten:
                 every = ((k, s) for k, key in subject.keys.items() for s in key.said or ())
@@ -171,8 +177,8 @@ class Pending:
             edge = row.edge
             kind = "RESOLVED_USE" if edge.type is EdgeType.USED else edge.type.name
             plain = [
-                edge.up, edge.down, row.rf, row.rt, edge.since, edge.until, int(edge.method),
-                edge.used or None, pack(edge.said) if edge.said else None, kind,
+                edge.up, edge.down, row.rf, ended(row.rt), edge.since, ended(edge.until),
+                int(edge.method), edge.used or None, pack(edge.said) if edge.said else None, kind,
             ]  # fmt: skip
             if row.stored:
                 closed[kind].append(plain)

@@ -25,7 +25,7 @@ from lineage.store.contract import (
 from lineage.store.readings import ReadingStore, batches
 from lineage.store.sizes import require_sizes
 from lineage.store.sqlite import digest as digests
-from lineage.store.sqlite import ledger, reads, schema, seals
+from lineage.store.sqlite import erasure, ledger, reads, schema, seals
 from lineage.store.sqlite.connection import BUSY_MS, Readers, connect, rows_of, translated
 from lineage.store.sqlite.reading import Reading
 from lineage.store.sqlite.writer import Writer
@@ -291,6 +291,22 @@ class SqliteStore(ReadingStore):
                 path.unlink(missing_ok=True)
                 raise
             target.close()
+
+    def unerased(self) -> bool:
+        """Whether bytes of what was redacted may still be in the file."""
+        with self._readers.snapshot() as connection:
+            return erasure.waiting(connection)
+
+    def erase(self) -> None:
+        """Write the file anew without what was redacted, in about its size of further space.
+
+        Others may read and append meanwhile, and wait for some of it. Raises ``StoreBusyError``
+        where somebody reads too long, ``StoreFullError``, ``ReadOnlyStoreError``.
+        """
+        with self._writable() as connection:
+            with translated(self.path, connection):
+                erasure.erase(connection)
+            self._wal_pages = 0
 
     def integrity(self) -> list[str]:
         """What SQLite finds wrong with the file; nothing is right."""

@@ -16,6 +16,7 @@ from lineage.store.contract import Head, Interpreter, NewEntry, Receipt
 from lineage.store.redaction import check_stub, claims_of_stub
 from lineage.store.sqlite.claims import ClaimWriter
 from lineage.store.sqlite.connection import query, rows_of
+from lineage.store.sqlite.erasure import REWRITES
 from lineage.store.sqlite.names import Names
 from lineage.store.sqlite.rows import Rows
 from lineage.store.sqlite.seals import keep_tiles
@@ -30,8 +31,8 @@ __all__ = ["Writer"]
 _TOGETHER = 200
 """Entries whose names are looked up at once."""
 _MOST_WAITING = 50_000
-_HEAD = """SELECT seq, recorded_at, frontier, edges, states,
-  EXISTS(SELECT 1 FROM retraction) OR EXISTS(SELECT 1 FROM redaction) FROM head"""
+_HEAD = f"""SELECT seq, recorded_at, frontier, edges, states,
+  EXISTS(SELECT 1 FROM retraction) OR EXISTS(SELECT 1 FROM redaction), {REWRITES} FROM head"""
 _ENTRY = """INSERT INTO entry VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)
 ON CONFLICT(source, event_id) DO NOTHING"""
 
@@ -49,17 +50,21 @@ class Writer:
         self._names = Names(connection, self._rows)
         self._claims = ClaimWriter(connection, self._names, self._rows)
         self._seq = -1
+        self._rewrites = 0
         self._recorded_at = 0
         self._frontier = Frontier.empty()
         self._reached_back = False
 
     def begin(self) -> Head:
         """Read the head under the lock that the transaction holds."""
-        ((seq, at, frontier, edges, states, reached_back),) = query(self._connection, _HEAD)
+        ((seq, at, frontier, edges, states, back, rewrites),) = query(self._connection, _HEAD)
+        if rewrites != self._rewrites:
+            self.clear()  # numbers of names may mean nothing now
+            self._rewrites = rewrites
         foreign = seq != self._seq
         self._seq, self._recorded_at = seq, at
         self._frontier = Frontier.of_bytes(frontier)
-        self._reached_back = bool(reached_back)
+        self._reached_back = bool(back)
         self._names.begin(foreign=foreign)
         self._claims.begin(edges, states, foreign=foreign)
         return Head(seq, at, self._frontier)

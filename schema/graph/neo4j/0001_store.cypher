@@ -1,12 +1,13 @@
 // Ledger and graph of one store. Positions (rf, rt, first, seq) are places in the ledger, times (vf,
-// vt) UTC microseconds; both intervals are half open, and 4611686018427387904 is their open end. A
+// vt) UTC microseconds; both intervals are half open, and what is open has no end (rt, vt). A
 // relationship is visible at position P while rf <= P < rt, and holds at a time T while vf <= T < vt.
 // Relationships point downstream, from sources to products.
 //
 // (:Head {id: 'main'})  the end of the ledger: seq, recorded_at, frontier, counts. Locked by whoever
 //                       appends, before anything is read.
-// (:Entry)              an entry: envelope, salt, body (zlib where packed), commitment, leaf. ref is
-//                       a digest of source and event id.
+// (:Entry)              an entry: seq, recorded_at, kind, source; envelope is JSON ([v, event id, actor,
+//                       how that was verified, commitment]); leaf; salt; body ("z": zlib follows, "-":
+//                       as it is). ref is a digest of source and event id.
 // (:Node {id})          what has an id, with one label of its class: Artifact, Version, Run, Job,
 //                       Team, Person, Service, Scope. first: the entry that first mentioned it.
 //                       shown, said: states (lineage/store/neo4j/documents.py).

@@ -1,0 +1,109 @@
+"""`lineage archive`: the ledger and its blobs into Delta tables."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from lineage.cli.context import emit, json_option, workspace
+from lineage.cli.progress import progress
+from lineage.errors import ArchiveDamagedError, ConfigError
+from lineage.record.archive import Archive, ArchiveSource
+from lineage.record.archive import archive as archive_into
+from lineage.record.copies import ARCHIVE
+from lineage.record.ledger import verify as verify_ledger
+from lineage.wiring import noted_copy
+
+
+@click.command()
+@click.argument("place")
+@click.option("--unsealed", is_flag=True, help="Up to the head, not to the last checkpoint.")
+@click.option("--compact", is_flag=True, help="Merge the archive's small files afterwards.")
+@click.option("--verify", is_flag=True, help="Only re-read the archive; name what does not hold.")
+@click.option(
+    "--skip-missing-blobs", is_flag=True, help="Archive although blobs were lost; they are named."
+)
+@json_option
+def archive(
+    *,
+    place: str,
+    unsealed: bool,
+    compact: bool,
+    verify: bool,
+    skip_missing_blobs: bool,
+    as_json: bool,
+) -> None:
+    """Archive what is sealed to PLACE, a directory or s3://bucket/path: Delta tables.
+
+    Goes on where the last run ended, and reads everything back before it says so. Credentials of
+    an address come from the environment (AWS_...). The store's key is not archived.
+    """
+    target = Archive(place)
+    if verify:
+        if unsealed or compact or skip_missing_blobs:
+            raise ConfigError("--verify writes nothing", hint="leave out the other options")
+        _verify(target, as_json=as_json)
+        return
+    with (
+        workspace(read_only=True) as ws,
+        progress("archiving", ws.store.head().seq) as tick,
+        noted_copy(ws, ARCHIVE, target.uri),
+    ):
+        done = archive_into(
+            ws.store, ws.blobs, target,
+            unsealed=unsealed, skip_missing=skip_missing_blobs, progress=tick,
+        )  # fmt: skip
+    files = target.compact() if compact else None
+    value = {"place": target.uri, **asdict(done), "compacted": files}
+
+    def human() -> None:
+        click.echo(f"archived: {done.size:,} entries, root {done.root}")
+        click.echo(
+            f"{done.entries:,} entries, {done.blobs:,} blobs and {done.checkpoints:,} checkpoints "
+            f"are new in {target.uri}"
+        )
+        if done.erased:
+            click.echo(f"{done.erased:,} entries were redacted in it")
+        if files:
+            click.echo(f"compacted: {files[0]:,} files are {files[1]:,} now")
+        for digest in done.missing_blobs:
+            click.echo(f"  lost: blob {digest}")
+
+    emit(value, as_json=as_json, human=human)
+
+
+def _verify(target: Archive, *, as_json: bool) -> None:
+    source = ArchiveSource(target)
+    roots = {mark.size: mark.root for mark in source.marks()}
+    with progress("verifying", source.head().seq) as tick:
+        _, redactions = source.redacted()
+        result = verify_ledger(source, source, expect=roots, later=redactions, progress=tick)
+    value = {
+        "place": target.uri,
+        "sound": not result.faults,
+        "entries": result.entries,
+        "root": result.root,
+        "redacted": result.redacted,
+        "blobs": result.blobs,
+        "first_bad": result.first_bad,
+        "faults": [
+            {**asdict(fault), **source.blame(fault.position)} for fault in result.faults[:100]
+        ],
+    }
+
+    def human() -> None:
+        shown = "sound" if value["sound"] else "NOT SOUND"
+        click.echo(
+            f"{shown}: {result.entries:,} entries, {result.blobs:,} blobs, root {result.root}"
+        )
+        for fault in result.faults[:20]:
+            click.echo(f"  {f'entry {fault.position}' if fault.position else 'head'}: {fault.what}")
+
+    emit(value, as_json=as_json, human=human)
+    if result.faults:
+        raise ArchiveDamagedError(
+            f"the archive does not hold: {result.faults[0].what}",
+            hint="bring it back from a copy, or archive to a new place",
+            position=result.first_bad, **source.blame(result.first_bad or 0),
+        )  # fmt: skip

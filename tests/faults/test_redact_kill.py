@@ -1,0 +1,160 @@
+"""kill -9 anywhere in a redaction: the same command, repeated, ends as if nothing had been."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+from click.testing import CliRunner
+
+from lineage.capture.spool import Item, Spool
+from lineage.cli.main import main
+from lineage.model.changes import (
+    BlobRef,
+    CodeFacts,
+    PersonDescribed,
+    RunRef,
+    RunStarted,
+    UserFacts,
+    encode_change,
+)
+from lineage.settings import load_settings
+from lineage.store.blobs import DirectoryBlobs
+from lineage.wiring import open_workspace
+from tests.serving import environment, lineage, play_in
+
+PERSON, NAME = "person:3f2a", "Erica Mustermann"
+T0 = 1_795_248_000_000_000
+POINTS = 40
+"""Of all the places where a process can be killed, so many are tried, evenly."""
+_FILES = frozenset({"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"})
+
+pytestmark = pytest.mark.sqlite
+
+
+def _make(root: Path) -> None:
+    home = root / "home"
+    settings = load_settings(environment(home))
+    diff = DirectoryBlobs(settings.blobs).put(NAME.encode() + b" wrote this")
+    with open_workspace(settings) as ws:
+        runs = [
+            RunStarted(
+                event_at=T0 + n, command=["train", f"{NAME} " * (1 + n % 2 * 40)],
+                run=RunRef(namespace="n", job="j", run_id=str(n)),
+                user=UserFacts(person=PERSON, name=NAME),
+                code=CodeFacts(diff=BlobRef(sha256=diff, size=3)) if n == 1 else None,
+            )
+            for n in range(12)
+        ]  # fmt: skip
+        who = PersonDescribed(event_at=T0, person=PERSON, attributes={"name": NAME})
+        ws.recorder.record_changes([who, *runs], source="test", actor=ws.actor)
+        ids = [entry.event_id for entry in ws.store.entries()]
+    body = encode_change(runs[0])
+    Spool(settings.spool).put([
+        Item("test", ids[1], "run.started", 1, T0, body),
+        Item("test", "waits", "run.started", 1, T0, body),
+    ])  # fmt: skip
+    for name in ("one.tar", "two.tar"):
+        assert lineage(home, "backup", str(root / name)).returncode == 0
+
+
+def _killed_at(n: int, count: Callable[[int], object]) -> None:
+    """From here on this process dies at the n-th step that reaches a file or a database."""
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+        count(steps)
+        if steps == n:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def audited(event: str, args: tuple[Any, ...]) -> None:
+        reading = event == "open" and not (isinstance(args[2], int) and args[2] & 3)
+        if event in _FILES and not reading:
+            step()
+
+    def connected(connection: apsw.Connection) -> None:
+        connection.trace_v2(apsw.SQLITE_TRACE_STMT, lambda _: step())
+
+    apsw.connection_hooks.append(connected)
+    sys.addaudithook(audited)
+
+
+def _redact(words: list[str], at: int) -> tuple[int, int]:
+    """Run the command in a child that is killed at a step; how it ended, and after which step."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 70
+        try:
+            os.close(read)
+            _killed_at(at, lambda n: os.write(write, n.to_bytes(4, "big")))
+            status = CliRunner().invoke(main, words).exit_code
+        finally:
+            os._exit(status)
+    os.close(write)
+    with os.fdopen(read, "rb") as pipe:
+        steps = pipe.read()
+    _, ended = os.waitpid(child, 0)
+    return ended, int.from_bytes(steps[-4:], "big")
+
+
+def _holds(root: Path, *needles: bytes) -> list[str]:
+    return [
+        str(path.relative_to(root))
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and any(needle in path.read_bytes() for needle in needles)
+    ]
+
+
+def _bodies(home: Path) -> list[tuple[str, bytes, bool]]:
+    with open_workspace(load_settings(environment(home)), read_only=True) as ws:
+        return [(e.kind, e.body, e.salt is None) for e in ws.store.entries()]
+
+
+@pytest.mark.parametrize(
+    ("words", "gone"),
+    [
+        (["redact", PERSON, "--reason", "Art. 17", "--json"], NAME.encode()),
+        (["redact", "3", "--reason", "mistake", "--json"], b" wrote this"),
+    ],
+    ids=["person", "entry"],
+)
+def test_a_killed_redaction_repeated_ends_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], gone: bytes
+) -> None:
+    made, place = tmp_path / "made", tmp_path / "place"
+    made.mkdir()
+    shutil.copytree(made, place)
+    play_in(monkeypatch, place / "home")
+    # Backups are noted by their absolute paths, so the store is made where it is redacted.
+    _make(place)
+    shutil.rmtree(made)
+    shutil.copytree(place, made)
+    ended, steps = _redact(words, 0)
+    assert ended == 0
+    assert _holds(place, gone) == []
+    clean = [(kind, redacted) for kind, _, redacted in _bodies(place / "home")]
+    assert (place / "two.tar").read_bytes() != (made / "two.tar").read_bytes()
+    for at in sorted({1 + n * (steps - 1) // POINTS for n in range(POINTS + 1)}):
+        shutil.rmtree(place)
+        shutil.copytree(made, place)
+        ended, _ = _redact(words, at)
+        assert os.WIFSIGNALED(ended), at
+        again = lineage(place / "home", *words)
+        assert again.returncode == 0, (at, again.stdout, again.stderr)
+        assert _holds(place, gone) == [], at
+        assert [(kind, redacted) for kind, _, redacted in _bodies(place / "home")] == clean, at
+        assert sorted(path.name for path in place.iterdir()) == ["home", "one.tar", "two.tar"], at
+        listed = json.loads(lineage(place / "home", "redactions", "list", "--json").stdout)
+        assert not listed["unfinished"], at
+    assert lineage(place / "home", "ledger", "verify").returncode == 0
