@@ -31,7 +31,10 @@ _GAUGES: dict[str, tuple[str, _OfSeveral]] = {
     "dead_letters": ("Refused events that wait to be replayed.", "mostrecent"),
     "writers_waiting": ("Writers that wait for a commit.", "livesum"),
     "sealed_position": ("Seq of the last entry that a signed checkpoint covers.", "max"),
-    "seal_age_seconds": ("How long ago the last checkpoint was made.", "livemin"),
+    "seal_age_seconds": (
+        "How long the oldest entry has waited that no checkpoint covers.",
+        "livemax",
+    ),
     "sealing": ("1 while sealing and publishing work, 0 after a fault.", "livemin"),
 }
 _GAUGES_OF_BACKLOG: dict[str, tuple[str, _OfSeveral]] = {
@@ -117,8 +120,9 @@ class Metrics:
             values["store_position"] = position
         values["sealing"] = watched.sealing.works
         if watched.sealing.sealed is not None:
-            size, at = watched.sealing.sealed
-            values |= {"sealed_position": size, "seal_age_seconds": time.time() - at / 1e6}
+            size, since = watched.sealing.sealed[0], watched.sealing.waits_since
+            age = 0 if since is None else max(time.time() - since / 1e6, 0)
+            values |= {"sealed_position": size, "seal_age_seconds": age}
         if watched.accepting is not None:
             waiting = watched.accepting.backlog.waiting()
             values |= {

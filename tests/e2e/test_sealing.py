@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -178,11 +179,14 @@ def test_a_service_without_a_key_seals_nothing_until_there_is_one(tmp_path: Path
 
 
 @pytest.mark.sqlite
-@pytest.mark.parametrize("known_by", ["beside", "published"])
+@pytest.mark.parametrize("known_by", ["beside", "published", "published far away"])
 def test_a_service_on_an_older_database_takes_nothing_and_says_so(
     tmp_path: Path, published: Path, known_by: str
 ) -> None:
     home, publish = tmp_path / "home", {"LINEAGE_SEAL_PUBLISH": str(published)}
+    if known_by == "published far away":  # asked by a service before it records, not by others
+        subprocess.run(["git", "init", "-q", published], check=True)
+        publish = {"LINEAGE_SEAL_PUBLISH": f"git:{published}"}
     told(home, "ledger", "init-key", "--name", ORIGIN, **publish)
     shutil.copy(home / "store.db", tmp_path / "backup.db")
     with opened(home) as ws:
@@ -195,6 +199,7 @@ def test_a_service_on_an_older_database_takes_nothing_and_says_so(
         published.mkdir()
     else:
         (home / "store.checkpoint").unlink()
+    assert lineage(home, "ready", **publish).returncode == 1
     with Serving(home, **publish) as serving:
         refused = serving.client.get("/readyz")
         assert refused.status_code == 503

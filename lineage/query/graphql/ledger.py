@@ -205,12 +205,10 @@ class Ledger:
         Format lineage-consistency/1; `new` is the last one unless it is given.
         """
         before = checkpoint_of_size(self.store, old)
-        after = checkpoint_of_size(self.store, new or before.size)
-        if new is None:
-            after = self.store.last_checkpoint() or after
-        if after.size < before.size:
+        after = self.store.last_checkpoint() if new is None else checkpoint_of_size(self.store, new)
+        if after is None or after.size < before.size:
             raise UnknownNameError(
-                f"{after.size} is before {before.size}",
+                f"{new} is before {old}",
                 pointer="/new", hint="give the smaller size first",
             )  # fmt: skip
         return JSON(prove_consistency(self.store, before, after))

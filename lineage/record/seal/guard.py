@@ -49,6 +49,9 @@ class SealGuard:
         self._lock = threading.Lock()
         self._floor: int | None = None
         """Entries that a head has at least. None: nothing was looked at yet."""
+        self.asks_all = False
+        """Whether remote places are asked before the first append, too: a service can wait."""
+        self._asked_all = False
         self._seen: dict[str, Anchor] = {}
         """What places had when they were last asked, by name."""
         self.unreachable: dict[str, LineageError] = {}
@@ -75,6 +78,8 @@ class SealGuard:
         """
         with self._lock:
             self._floor = None
+            thorough = thorough or (self.asks_all and not self._asked_all)
+            self._asked_all |= thorough
             anchors = list(self._anchors(thorough=thorough))
             # After the anchors: without the head's lock somebody may seal in between.
             head = head or self._store.head()

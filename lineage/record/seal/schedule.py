@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lineage.errors import LineageError
 from lineage.record.seal.sealer import Sealer
+from lineage.store.contract import StoredCheckpoint
 
 __all__ = ["Schedule", "Sealing"]
 
@@ -55,8 +56,11 @@ class Sealing:
         """Whether a place may lack a checkpoint: it was not reached, or not asked yet."""
         self.sealed: tuple[int, int] | None = None
         """Size and time of the last checkpoint, when the store was last asked."""
+        self.waits_since: int | None = None
+        """When the first entry that is not sealed was recorded; None: there is none, or no seal."""
         self.fault: LineageError | None = None
         """Why the last try failed; None if it did not."""
+        sealer.guard.asks_all = True
         self._thread = threading.Thread(target=self._run, name="sealing", daemon=True)
         self._thread.start()
 
@@ -88,7 +92,7 @@ class Sealing:
     def _look(self) -> None:
         sealer, now = self._sealer, self._clock()
         last, size = sealer.store.last_checkpoint(), sealer.store.head().seq
-        self.sealed = (last.size, last.sealed_at) if last else None
+        self._tell(last, size)
         if self.unpublished:
             sealer.guard.judge(thorough=True)  # of remote places too: the first time, and again
         if not sealer.has_key:
@@ -97,9 +101,18 @@ class Sealing:
         seconds = (now - last.sealed_at) / 1e6 if last else None
         if self._schedule.is_due(unsealed=size - (last.size if last else 0), seconds=seconds):
             made = sealer.seal()
-            self.sealed = (made.checkpoint.size, made.checkpoint.sealed_at)
+            self._tell(made.checkpoint, size)
             self.unpublished = bool(made.faults)
         elif self.unpublished:
             # What was sealed before this process, or while a place was away.
             self.unpublished = bool(sealer.publish()[1])
         self.fault = None
+
+    def _tell(self, last: StoredCheckpoint | None, size: int) -> None:
+        before = self.sealed
+        self.sealed = (last.size, last.sealed_at) if last else None
+        if last is None or size <= last.size:
+            self.waits_since = None
+        elif self.waits_since is None or self.sealed != before:
+            first = next(self._sealer.store.entries(last.size, 1), None)
+            self.waits_since = first.recorded_at if first else None
