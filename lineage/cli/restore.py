@@ -9,6 +9,7 @@ import click
 
 from lineage.cli.context import emit, json_option, workspace
 from lineage.cli.ledger import kept_root
+from lineage.cli.memory import collect_seldom
 from lineage.cli.progress import progress
 from lineage.errors import ConfigError, LineageError, NotAsSealedError
 from lineage.model.canonical import micros
@@ -59,6 +60,7 @@ def restore(
             workspace(settings=settings) as ws,
             progress("restoring", end or source.head().seq) as tick,
         ):
+            collect_seldom()
             # A store that is shorter than what was sealed refuses to append: until it is not.
             ws.store.guard(lambda _: None)
             done = restore_from(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -238,6 +239,28 @@ def test_appending_keeps_the_log_and_statistics_hold_no_contents(
     logs = b"".join(path.read_bytes() for path in Path(place.uri).rglob("*.json"))
     assert b"secret" not in logs
     assert b'\\"maxValues' in logs
+
+
+def test_what_counts_is_on_disk(
+    store: SqliteStore, blobs: DirectoryBlobs, place: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """deltalake syncs nothing: without it a commit can be an empty file after a power cut."""
+    synced: list[Path] = []
+    fsync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    _all(store, blobs, place)
+    root = Path(place.uri)
+    files = {path for path in root.rglob("*") if path.is_file()}
+    assert files <= set(synced)
+    assert {path.parent for path in files} | {root, root.parent} <= set(synced)
+    heads = [n for n, path in enumerate(synced) if "heads" in path.parts]
+    others = [n for n, path in enumerate(synced) if path.suffix == ".parquet" and n not in heads]
+    assert max(others) < min(heads), "a head is written after what it covers is on disk"
 
 
 @pytest.mark.parametrize("make", [lambda path: MemoryStore(interpret), None])
