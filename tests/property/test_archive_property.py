@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from lineage.model.notes import generate_key
 from lineage.record.archive import Archive, ArchiveSource, archive, redact_in_archive, writing
+from lineage.record.archive.checking import verify_archive
 from lineage.record.interpret import interpret
-from lineage.record.ledger import verify
 from lineage.record.restore import restore
 from lineage.store.blobs import DirectoryBlobs
 from lineage.store.memory import MemoryStore
@@ -99,7 +99,7 @@ def test_archived_and_restored_is_the_same_store(
 def _must_be_the_same(history: _History, until: int) -> None:
     store, source = history.store, ArchiveSource(history.archive)
     assert list(source.entries()) == list(store.entries())
-    assert not verify(source, source).faults
+    assert not verify_archive(source).faults
     end = max(1, until * store.head().seq // 100)
     again, blobs = MemoryStore(interpret), DirectoryBlobs(history.place / "again")
     restore(source, again, blobs, until=end, keys=[KEY.public] if store.last_checkpoint() else ())

@@ -18,6 +18,8 @@ from lineage.errors import (
     TamperedError,
     UnknownNameError,
 )
+from lineage.model.canonical import canonical
+from lineage.model.changes import parse_change
 from lineage.model.claims import Claims
 from lineage.model.notes import generate_key
 from lineage.record.archive import Archive, Archived, ArchiveSource, archive
@@ -183,6 +185,30 @@ def test_large_blobs_go_in_parts_and_each_blob_once(
     assert sorted(parts["part"]) == [0, 1, 2]
     _restored(place, tmp_path)
     assert DirectoryBlobs(tmp_path / "again.blobs").get(digest) == data
+
+
+def test_what_only_versions_and_lists_of_folders_name_comes_along(
+    store: SqliteStore, blobs: DirectoryBlobs, place: Archive, tmp_path: Path
+) -> None:
+    """A run's small files of settings: reproduction needs them, and no body refers to them."""
+    read, listed, other = (blobs.put(name) for name in (b"read", b"listed", b"nobody's"))
+    inner = blobs.put(canonical([["a.yaml", f"sha256.{listed}", ""]]))
+    outer = blobs.put(canonical([["conf", "", inner]]))
+    base = {"namespace": "file", "at": T0}
+    change = parse_change({
+        "kind": "run.finished", "v": 1, "event_at": T0, "state": "COMPLETE",
+        "run": {"namespace": "n", "job": "j", "run_id": "x"},
+        "uses": [
+            {**base, "name": "/c.yaml", "version": f"sha256.{read}"},
+            {**base, "name": "/conf", "artifact_kind": "directory", "manifest": outer},
+        ],
+    })  # fmt: skip
+    Recorder(store, key=b"k" * 32).record_changes([change], source="s", actor=ACTOR)
+    _all(store, blobs, place)
+    _restored(place, tmp_path)
+    came = set(DirectoryBlobs(tmp_path / "again.blobs").all())
+    assert came >= {read, listed, inner, outer}
+    assert other not in came
 
 
 def test_a_blob_that_was_lost_is_named(
