@@ -11,7 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lineage.errors import LineageError, StoreUnavailableError
+from lineage.errors import (
+    ArchiveForeignError,
+    LineageError,
+    NothingSealedError,
+    StoreUnavailableError,
+)
 from lineage.model.envelope import Actor
 from lineage.record.accepting import Accepting, Writers
 from lineage.record.archive import Archive, ArchiveSource, rewrite_archives
@@ -203,7 +208,10 @@ class _ByRebuilding:
 
 @contextmanager
 def noted_copy(workspace: Workspace, kind: str, place: str) -> Iterator[None]:
-    """Note a copy before it is made: redactions have to reach it. Nothing where making it fails."""
+    """Note a copy before it is made or used: redactions have to reach it.
+
+    Nothing where making it fails and leaves nothing behind; an archive may have begun.
+    """
     copies, store = Copies(workspace.settings.copies), workspace.store
     known = {copy.place for copy in copies.all()}
     # Of an archive nobody knows when it began, and a file has what was not erased of it yet.
@@ -213,8 +221,9 @@ def noted_copy(workspace: Workspace, kind: str, place: str) -> Iterator[None]:
         copies.add(Copy(kind, place, time.time_ns() // 1000, clean))
     try:
         yield
-    except LineageError:
-        if place not in known:
+    except LineageError as fault:
+        nothing = kind != ARCHIVE or isinstance(fault, NothingSealedError | ArchiveForeignError)
+        if place not in known and nothing:
             copies.forget(place)
         raise
 

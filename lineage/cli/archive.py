@@ -11,8 +11,8 @@ from lineage.cli.progress import progress
 from lineage.errors import ArchiveDamagedError, ConfigError
 from lineage.record.archive import Archive, ArchiveSource
 from lineage.record.archive import archive as archive_into
+from lineage.record.archive.checking import verify_archive
 from lineage.record.copies import ARCHIVE
-from lineage.record.ledger import verify as verify_ledger
 from lineage.wiring import noted_copy
 
 
@@ -75,10 +75,8 @@ def archive(
 
 def _verify(target: Archive, *, as_json: bool) -> None:
     source = ArchiveSource(target)
-    roots = {mark.size: mark.root for mark in source.marks()}
     with progress("verifying", source.head().seq) as tick:
-        _, redactions = source.redacted()
-        result = verify_ledger(source, source, expect=roots, later=redactions, progress=tick)
+        result = verify_archive(source, progress=tick)
     value = {
         "place": target.uri,
         "sound": not result.faults,

@@ -137,6 +137,10 @@ class Unpacked:
             if member.isfile() and member.name.startswith("store.blobs/")
         }
 
+    def all(self) -> Iterator[str]:
+        """Digests of every blob."""
+        return iter(self._blobs)
+
     def get(self, sha256: str) -> bytes:
         """The contents of a blob. Raises ``UnknownNameError``, ``StoreDamagedError``."""
         member = self._blobs.get(sha256)
