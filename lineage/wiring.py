@@ -15,6 +15,7 @@ from lineage.errors import LineageError, StoreUnavailableError
 from lineage.model.envelope import Actor
 from lineage.record.accepting import Accepting, Writers
 from lineage.record.archive import Archive, ArchiveSource, rewrite_archives
+from lineage.record.audit import AuditLog
 from lineage.record.backlog import Backlog
 from lineage.record.backup import Copyable, unpack
 from lineage.record.copies import ARCHIVE, Copies, Copy
@@ -49,6 +50,7 @@ __all__ = [
     "migrate_store",
     "noted_copy",
     "open_accepting",
+    "open_audit_sealing",
     "open_sealing",
     "open_source",
     "open_store",
@@ -70,6 +72,7 @@ class Workspace:
     dead_letters: DeadLetters
     actor: Actor
     sealer: Sealer
+    audit: AuditLog
     verify: Callable[[], None] = lambda: None
     """Judges a store that was away when it was opened; raises as opening it does."""
 
@@ -274,6 +277,7 @@ def open_workspace(
         settings.store_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _keep_out_of_git(settings.home)
     store, verify = _open(settings, read_only=read_only, patient=patient)
+    audit = AuditLog(None if settings.is_audit else lambda: _open_audit(settings.audit))
     try:
         recorder = Recorder(store, key=store_key(settings))
         dead_letters = DeadLetters(settings.dead_letters)
@@ -286,10 +290,23 @@ def open_workspace(
             dead_letters,
             local_actor(settings),
             _sealer(settings, store),
+            audit,
             verify,
         )
     finally:
+        audit.close()
         store.close()
+
+
+def _open_audit(settings: Settings) -> Recorder:
+    settings.store_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store = open_store(settings)
+    try:
+        _sealer(settings, store)
+        return Recorder(store, key=store_key(settings))
+    except BaseException:
+        store.close()
+        raise
 
 
 def _sealer(settings: Settings, store: Store) -> Sealer:
@@ -298,6 +315,16 @@ def _sealer(settings: Settings, store: Store) -> Sealer:
     guard = SealGuard(store, key_file, settings.last_checkpoint, places)
     store.guard(guard)
     return Sealer(store, key_file, guard, settings.last_checkpoint, places)
+
+
+def open_audit_sealing(workspace: Workspace) -> Sealing | None:
+    """What seals the audit log while a service runs; None where it has no key."""
+    settings = workspace.settings.audit
+    store = workspace.audit.store() if settings.seal_key_file.exists() else None
+    if store is None:
+        return None
+    schedule = Schedule(settings.seal_every, settings.seal_entries)
+    return Sealing(_sealer(settings, store), schedule, _now)
 
 
 def open_sealing(workspace: Workspace, accepting: Accepting | None) -> Sealing:
