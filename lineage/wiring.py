@@ -29,6 +29,7 @@ from lineage.record.recorder import Recorder
 from lineage.record.redact.backups import rewrite_backups
 from lineage.record.redact.erase import Places
 from lineage.record.redact.journal import Journal
+from lineage.record.scratch import clear, scratch_name
 from lineage.record.seal.guard import SealGuard
 from lineage.record.seal.keyfile import KeyFile
 from lineage.record.seal.publishing import places_of
@@ -178,7 +179,7 @@ def scratch_store(settings: Settings) -> Iterator[Store]:
 
     beside = settings.store_path.parent
     parent = beside if os.access(beside, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix=".scratch-", dir=parent) as place:
+    with tempfile.TemporaryDirectory(prefix=f"{scratch_name('scratch')}~", dir=parent) as place:
         store = SqliteStore(Path(place, "store.db"), interpret)
         try:
             yield store
@@ -236,6 +237,7 @@ def erasing_places(workspace: Workspace) -> Places:
         rewrite_archives=lambda copies, entries, blobs: rewrite_archives(
             store, workspace.blobs, [copy.place for copy in copies], entries, blobs
         ),
+        clear_scratch=lambda: clear(settings.store_path.parent, "scratch", "restore"),
         beyond="" if settings.store_kind == "sqlite" else _OF_THE_DATABASE,
     )  # fmt: skip
 

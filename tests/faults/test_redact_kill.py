@@ -40,7 +40,7 @@ _FILES = frozenset({"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "o
 pytestmark = pytest.mark.sqlite
 
 
-def _make(root: Path) -> None:
+def _make(root: Path, *, archived: bool) -> None:
     home = root / "home"
     settings = load_settings(environment(home))
     diff = DirectoryBlobs(settings.blobs).put(NAME.encode() + b" wrote this")
@@ -64,6 +64,8 @@ def _make(root: Path) -> None:
     ])  # fmt: skip
     for name in ("one.tar", "two.tar"):
         assert lineage(home, "backup", str(root / name)).returncode == 0
+    if archived:
+        assert lineage(home, "archive", str(root / "archive"), "--unsealed").returncode == 0
 
 
 def _killed_at(n: int, count: Callable[[int], object]) -> None:
@@ -122,22 +124,23 @@ def _bodies(home: Path) -> list[tuple[str, bytes, bool]]:
 
 
 @pytest.mark.parametrize(
-    ("words", "gone"),
+    ("words", "gone", "archived"),
     [
-        (["redact", PERSON, "--reason", "Art. 17", "--json"], NAME.encode()),
-        (["redact", "3", "--reason", "mistake", "--json"], b" wrote this"),
+        (["redact", PERSON, "--reason", "Art. 17", "--json"], NAME.encode(), False),
+        (["redact", "3", "--reason", "mistake", "--json"], b" wrote this", False),
+        (["redact", "3", "--reason", "mistake", "--json"], b" wrote this", True),
     ],
-    ids=["person", "entry"],
+    ids=["person", "entry", "archived"],
 )
 def test_a_killed_redaction_repeated_ends_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], gone: bytes
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], gone: bytes, archived: bool
 ) -> None:
     made, place = tmp_path / "made", tmp_path / "place"
     made.mkdir()
     shutil.copytree(made, place)
     play_in(monkeypatch, place / "home")
     # Backups are noted by their absolute paths, so the store is made where it is redacted.
-    _make(place)
+    _make(place, archived=archived)
     shutil.rmtree(made)
     shutil.copytree(place, made)
     ended, steps = _redact(words, 0)
@@ -145,7 +148,8 @@ def test_a_killed_redaction_repeated_ends_the_same(
     assert _holds(place, gone) == []
     clean = [(kind, redacted) for kind, _, redacted in _bodies(place / "home")]
     assert (place / "two.tar").read_bytes() != (made / "two.tar").read_bytes()
-    for at in sorted({1 + n * (steps - 1) // POINTS for n in range(POINTS + 1)}):
+    points = POINTS // 2 if archived else POINTS
+    for at in sorted({1 + n * (steps - 1) // points for n in range(points + 1)}):
         shutil.rmtree(place)
         shutil.copytree(made, place)
         ended, _ = _redact(words, at)
@@ -154,7 +158,11 @@ def test_a_killed_redaction_repeated_ends_the_same(
         assert again.returncode == 0, (at, again.stdout, again.stderr)
         assert _holds(place, gone) == [], at
         assert [(kind, redacted) for kind, _, redacted in _bodies(place / "home")] == clean, at
-        assert sorted(path.name for path in place.iterdir()) == ["home", "one.tar", "two.tar"], at
+        left = sorted(path.name for path in place.iterdir() if path.name != "archive")
+        assert left == ["home", "one.tar", "two.tar"], at
         listed = json.loads(lineage(place / "home", "redactions", "list", "--json").stdout)
         assert not listed["unfinished"], at
+        if archived:
+            told = lineage(place / "home", "archive", str(place / "archive"), "--verify", "--json")
+            assert json.loads(told.stdout)["redacted"] == 1, (at, told.stdout)
     assert lineage(place / "home", "ledger", "verify").returncode == 0
