@@ -21,6 +21,7 @@
         StoreDamagedError    the file is not a store, or is broken
         StoreFullError*      no space, no quota
         StoreInUseError      a second service on one file
+        NotAuditedError      what is handed out cannot be noted first
         TamperedError        the ledger does not verify; names the first bad position
         NotAsSealedError     the ledger lacks or contradicts what was sealed: it takes nothing
         PublishError*        checkpoints could not be put where they are published
@@ -244,6 +245,12 @@ class StoreInUseError(StoreError):
 
     code = "store-in-use"
     exit_status = 75
+
+
+class NotAuditedError(StoreError):
+    """What is handed out cannot be noted in the audit log, so it is not handed out."""
+
+    code = "not-audited"
 
 
 class TamperedError(StoreError):

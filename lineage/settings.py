@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from lineage.errors import ConfigError
@@ -126,6 +126,19 @@ class Settings:
     def dead_letters(self) -> Path:
         """What was taken in but not understood."""
         return self.store_path.with_suffix(".dlq")
+
+    @property
+    def audit(self) -> Settings:
+        """The settings of the audit log: a store of its own beside this one."""
+        path = self.store_path.with_suffix(".audit.db").absolute()
+        return replace(
+            self, store=f"sqlite:///{path}", seal_key_file=path.with_suffix(".seal-key"), url=""
+        )
+
+    @property
+    def is_audit(self) -> bool:
+        """Whether these are the settings of an audit log."""
+        return self.store_kind == "sqlite" and self.store_path.name.endswith(".audit.db")
 
     @property
     def copies(self) -> Path:

@@ -11,10 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lineage.errors import LineageError, StoreUnavailableError
+from lineage.errors import (
+    ArchiveForeignError,
+    LineageError,
+    NothingSealedError,
+    StoreUnavailableError,
+)
 from lineage.model.envelope import Actor
 from lineage.record.accepting import Accepting, Writers
 from lineage.record.archive import Archive, ArchiveSource, rewrite_archives
+from lineage.record.audit import AuditLog
 from lineage.record.backlog import Backlog
 from lineage.record.backup import Copyable, unpack
 from lineage.record.copies import ARCHIVE, Copies, Copy
@@ -28,6 +34,7 @@ from lineage.record.recorder import Recorder
 from lineage.record.redact.backups import rewrite_backups
 from lineage.record.redact.erase import Places
 from lineage.record.redact.journal import Journal
+from lineage.record.scratch import clear, scratch_name
 from lineage.record.seal.guard import SealGuard
 from lineage.record.seal.keyfile import KeyFile
 from lineage.record.seal.publishing import places_of
@@ -49,6 +56,7 @@ __all__ = [
     "migrate_store",
     "noted_copy",
     "open_accepting",
+    "open_audit_sealing",
     "open_sealing",
     "open_source",
     "open_store",
@@ -70,6 +78,7 @@ class Workspace:
     dead_letters: DeadLetters
     actor: Actor
     sealer: Sealer
+    audit: AuditLog
     verify: Callable[[], None] = lambda: None
     """Judges a store that was away when it was opened; raises as opening it does."""
 
@@ -175,7 +184,7 @@ def scratch_store(settings: Settings) -> Iterator[Store]:
 
     beside = settings.store_path.parent
     parent = beside if os.access(beside, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix=".scratch-", dir=parent) as place:
+    with tempfile.TemporaryDirectory(prefix=f"{scratch_name('scratch')}~", dir=parent) as place:
         store = SqliteStore(Path(place, "store.db"), interpret)
         try:
             yield store
@@ -203,7 +212,10 @@ class _ByRebuilding:
 
 @contextmanager
 def noted_copy(workspace: Workspace, kind: str, place: str) -> Iterator[None]:
-    """Note a copy before it is made: redactions have to reach it. Nothing where making it fails."""
+    """Note a copy before it is made or used: redactions have to reach it.
+
+    Nothing where making it fails and leaves nothing behind; an archive may have begun.
+    """
     copies, store = Copies(workspace.settings.copies), workspace.store
     known = {copy.place for copy in copies.all()}
     # Of an archive nobody knows when it began, and a file has what was not erased of it yet.
@@ -213,8 +225,9 @@ def noted_copy(workspace: Workspace, kind: str, place: str) -> Iterator[None]:
         copies.add(Copy(kind, place, time.time_ns() // 1000, clean))
     try:
         yield
-    except LineageError:
-        if place not in known:
+    except LineageError as fault:
+        nothing = kind != ARCHIVE or isinstance(fault, NothingSealedError | ArchiveForeignError)
+        if place not in known and nothing:
             copies.forget(place)
         raise
 
@@ -233,6 +246,7 @@ def erasing_places(workspace: Workspace) -> Places:
         rewrite_archives=lambda copies, entries, blobs: rewrite_archives(
             store, workspace.blobs, [copy.place for copy in copies], entries, blobs
         ),
+        clear_scratch=lambda: clear(settings.store_path.parent, "scratch", "restore"),
         beyond="" if settings.store_kind == "sqlite" else _OF_THE_DATABASE,
     )  # fmt: skip
 
@@ -274,6 +288,7 @@ def open_workspace(
         settings.store_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _keep_out_of_git(settings.home)
     store, verify = _open(settings, read_only=read_only, patient=patient)
+    audit = AuditLog(None if settings.is_audit else lambda: _open_audit(settings.audit))
     try:
         recorder = Recorder(store, key=store_key(settings))
         dead_letters = DeadLetters(settings.dead_letters)
@@ -286,10 +301,23 @@ def open_workspace(
             dead_letters,
             local_actor(settings),
             _sealer(settings, store),
+            audit,
             verify,
         )
     finally:
+        audit.close()
         store.close()
+
+
+def _open_audit(settings: Settings) -> Recorder:
+    settings.store_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store = open_store(settings)
+    try:
+        _sealer(settings, store)
+        return Recorder(store, key=store_key(settings))
+    except BaseException:
+        store.close()
+        raise
 
 
 def _sealer(settings: Settings, store: Store) -> Sealer:
@@ -298,6 +326,16 @@ def _sealer(settings: Settings, store: Store) -> Sealer:
     guard = SealGuard(store, key_file, settings.last_checkpoint, places)
     store.guard(guard)
     return Sealer(store, key_file, guard, settings.last_checkpoint, places)
+
+
+def open_audit_sealing(workspace: Workspace) -> Sealing | None:
+    """What seals the audit log while a service runs; None where it has no key."""
+    settings = workspace.settings.audit
+    store = workspace.audit.store() if settings.seal_key_file.exists() else None
+    if store is None:
+        return None
+    schedule = Schedule(settings.seal_every, settings.seal_entries)
+    return Sealing(_sealer(settings, store), schedule, _now)
 
 
 def open_sealing(workspace: Workspace, accepting: Accepting | None) -> Sealing:

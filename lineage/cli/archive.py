@@ -6,13 +6,13 @@ from dataclasses import asdict
 
 import click
 
-from lineage.cli.context import emit, json_option, workspace
+from lineage.cli.context import emit, json_option, note_access, purpose_option, workspace
 from lineage.cli.progress import progress
 from lineage.errors import ArchiveDamagedError, ConfigError
 from lineage.record.archive import Archive, ArchiveSource
 from lineage.record.archive import archive as archive_into
+from lineage.record.archive.checking import verify_archive
 from lineage.record.copies import ARCHIVE
-from lineage.record.ledger import verify as verify_ledger
 from lineage.wiring import noted_copy
 
 
@@ -24,6 +24,7 @@ from lineage.wiring import noted_copy
 @click.option(
     "--skip-missing-blobs", is_flag=True, help="Archive although blobs were lost; they are named."
 )
+@purpose_option
 @json_option
 def archive(
     *,
@@ -32,6 +33,7 @@ def archive(
     compact: bool,
     verify: bool,
     skip_missing_blobs: bool,
+    purpose: str,
     as_json: bool,
 ) -> None:
     """Archive what is sealed to PLACE, a directory or s3://bucket/path: Delta tables.
@@ -50,6 +52,8 @@ def archive(
         progress("archiving", ws.store.head().seq) as tick,
         noted_copy(ws, ARCHIVE, target.uri),
     ):
+        entries = range(1, ws.store.head().seq + 1)
+        note_access(ws, "archive", entries, place=target.uri, purpose=purpose)
         done = archive_into(
             ws.store, ws.blobs, target,
             unsealed=unsealed, skip_missing=skip_missing_blobs, progress=tick,
@@ -75,10 +79,8 @@ def archive(
 
 def _verify(target: Archive, *, as_json: bool) -> None:
     source = ArchiveSource(target)
-    roots = {mark.size: mark.root for mark in source.marks()}
     with progress("verifying", source.head().seq) as tick:
-        _, redactions = source.redacted()
-        result = verify_ledger(source, source, expect=roots, later=redactions, progress=tick)
+        result = verify_archive(source, progress=tick)
     value = {
         "place": target.uri,
         "sound": not result.faults,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,16 +16,46 @@ from lineage.errors import LineageError
 from lineage.settings import Settings, load_settings
 from lineage.wiring import Workspace, open_workspace
 
-__all__ = ["emit", "json_option", "show_error", "show_internal", "workspace"]
+__all__ = [
+    "OF_AUDIT",
+    "emit",
+    "json_option",
+    "note_access",
+    "purpose_option",
+    "settings_here",
+    "show_error",
+    "show_internal",
+    "workspace",
+]
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+purpose_option = click.option("--purpose", default="", help="Why: it is kept in the audit log.")
+OF_AUDIT = "lineage.audit"
+"""Set in the context of commands that are about the audit log."""
 
 
 @contextmanager
 def workspace(*, read_only: bool = False, settings: Settings | None = None) -> Iterator[Workspace]:
     """The store and all that belongs to it, closed at the end."""
-    with open_workspace(settings or load_settings(), read_only=read_only) as opened:
+    with open_workspace(settings or settings_here(), read_only=read_only) as opened:
         yield opened
+
+
+def settings_here() -> Settings:
+    """The settings of this command: below `lineage audit` they are those of the audit log."""
+    settings, context = load_settings(), click.get_current_context(silent=True)
+    return settings.audit if context and context.meta.get(OF_AUDIT) else settings
+
+
+def note_access(
+    ws: Workspace, what: str, entries: Iterable[int], *, place: str = "", purpose: str = ""
+) -> None:
+    """Note in the audit log that bodies of entries are handed out; nothing is before it returns.
+
+    Raises ``NotAuditedError``.
+    """
+    position = ws.store.head().seq
+    ws.audit.note(what, entries, ws.actor, position=position, place=place, purpose=purpose)
 
 
 def emit(value: Any, *, as_json: bool, human: Callable[[], None]) -> None:

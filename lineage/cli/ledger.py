@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lineage.cli.context import emit, json_option, workspace
+from lineage.cli.context import emit, json_option, note_access, purpose_option, workspace
 from lineage.cli.export import export
 from lineage.cli.progress import progress
 from lineage.errors import ConfigError, TamperedError, UnknownNameError
@@ -173,13 +173,16 @@ def list_entries(*, after: int, limit: int, as_json: bool) -> None:
 
 @ledger.command(name="show")
 @click.argument("seq", type=int)
+@purpose_option
 @json_option
-def show_entry(*, seq: int, as_json: bool) -> None:
+def show_entry(*, seq: int, purpose: str, as_json: bool) -> None:
     """One entry with its body."""
     with workspace(read_only=True) as ws:
         entry = next(ws.store.entries(seq - 1, 1), None)
-    if entry is None or entry.seq != seq:
-        raise UnknownNameError(f"no entry {seq}", hint="`lineage ledger head` says where it ends")
+        if entry is None or entry.seq != seq:
+            hint = "`lineage ledger head` says where it ends"
+            raise UnknownNameError(f"no entry {seq}", hint=hint)
+        note_access(ws, "body", [seq], purpose=purpose)
     value = {**_row(entry), "body": entry.body.decode("utf-8", "backslashreplace")}
     emit(value, as_json=as_json, human=lambda: _print(value))
 
@@ -208,6 +211,8 @@ def rebuild(*, keep: Path | None, as_json: bool) -> None:
 def _keep(ws: Workspace, target: Path) -> None:
     if target.exists():
         raise ConfigError(f"{target} exists", hint="name a new file")
+    entries = range(1, ws.store.head().seq + 1)
+    note_access(ws, "rebuild", entries, place=str(target.absolute()))
     with scratch_store(ws.settings) as built:
         rebuild_into(ws.store, built)
         copyable(built).backup(target)
@@ -215,14 +220,17 @@ def _keep(ws: Workspace, target: Path) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
+@purpose_option
 @json_option
-def backup(*, file: Path, as_json: bool) -> None:
+def backup(*, file: Path, purpose: str, as_json: bool) -> None:
     """Write a consistent copy of the live store, with its key and blobs, to FILE (tar)."""
     with (
         workspace(read_only=True) as ws,
         progress("copying blobs") as tick,
         noted_copy(ws, BACKUP, str(file.absolute())),
     ):
+        entries = range(1, ws.store.head().seq + 1)
+        note_access(ws, "backup", entries, place=str(file.absolute()), purpose=purpose)
         store = copyable(ws.store)
         made = backups.backup(store, ws.settings.key_path, ws.blobs, file, progress=tick)
     value = {"path": str(made.path), "bytes": made.size, "blobs": made.blobs}

@@ -20,6 +20,7 @@ from lineage.errors import LineageError
 
 COMMANDS: dict[str, str] = {
     "archive": "lineage.cli.archive:archive",
+    "audit": "lineage.cli.audit:audit",
     "backup": "lineage.cli.ledger:backup",
     "check": "lineage.cli.check:check",
     "consume": "lineage.cli.consume:consume",

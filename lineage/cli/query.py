@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from lineage.cli.context import json_option, workspace
+from lineage.cli.context import json_option, note_access, purpose_option, workspace
 from lineage.errors import ConfigError, MalformedError
 from lineage.model.canonical import parse_json
 
@@ -19,8 +19,11 @@ __all__ = ["graphql"]
 @click.argument("query", required=False)
 @click.option("--variables", default="", help="Variables as a JSON object.")
 @click.option("--schema", "show_schema", is_flag=True, help="Print the schema and stop.")
+@purpose_option
 @json_option
-def graphql(*, query: str | None, variables: str, show_schema: bool, as_json: bool) -> None:
+def graphql(
+    *, query: str | None, variables: str, show_schema: bool, purpose: str, as_json: bool
+) -> None:
     """Answer a GraphQL QUERY (or `-`: read it from standard input). Always prints JSON."""
     from lineage.query.graphql.context import Context
     from lineage.query.graphql.schema import execute, printed
@@ -33,6 +36,7 @@ def graphql(*, query: str | None, variables: str, show_schema: bool, as_json: bo
     text = sys.stdin.read() if query == "-" else query
     with workspace() as ws:
         context = Context(ws.store, ws.actor, ws.recorder.record)
+        context.audit = lambda seqs, _: note_access(ws, "graphql", seqs, purpose=purpose)
         answered = execute(context, text, _variables(variables))
     click.echo(json.dumps(answered.body, ensure_ascii=as_json, indent=2))
     if answered.body.get("errors"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from lineage.cli.progress import progress
 from lineage.errors import RefusedError, UnknownNameError
 from lineage.model.canonical import iso
 from lineage.query.names import resolve_name
+from lineage.record.audit import accesses
 from lineage.record.redact.erase import Order, Report, finish
 from lineage.record.redact.erase import redact as redact_all
 from lineage.record.redact.plan import Plan, Tick, plan_entries, plan_person
 from lineage.record.redact.proposing import find_proposal, plan_of, propose, rule
 from lineage.record.redact.rules import Proposal, people_needed, proposals
 from lineage.store.contract import View
-from lineage.wiring import Workspace, erasing_places
+from lineage.wiring import Workspace, erasing_places, open_store
 
 __all__ = ["redact", "redactions"]
 
@@ -51,6 +53,7 @@ def redact(*, targets: tuple[str, ...], reason: str, dry_run: bool, as_json: boo
             value["proposal"] = proposal.id
             emit(value, as_json=as_json, human=lambda: _print_proposal(proposal, len(plan.new)))
         else:
+            value["handed_out"] = _handed_out(ws, plan)
             _tell(redact_all(erasing_places(ws), plan, order, tick), value, as_json=as_json)
 
 
@@ -87,6 +90,20 @@ def _planned(plan: Plan) -> dict[str, Any]:
     return {"entries": entries, "blobs_to_erase": blobs, "in_names": plan.in_names}
 
 
+def _handed_out(ws: Workspace, plan: Plan) -> list[dict[str, Any]]:
+    """Exports and proofs that hold what is redacted: they are in other hands now."""
+    settings = ws.settings.audit
+    if not plan.targets or not settings.store_path.exists():
+        return []
+    with closing(open_store(settings, read_only=True)) as log:
+        return [
+            {"what": access.what, "at": iso(entry.recorded_at), "by": entry.actor.id,
+             "place": access.place, "purpose": access.purpose}
+            for entry, access in accesses(log, seqs=[target.seq for target in plan.targets])
+            if access.what in {"export", "proof", "rebuild"}
+        ]  # fmt: skip
+
+
 def _print_plan(value: dict[str, Any]) -> None:
     for entry in value["entries"]:
         note = "  (redacted already)" if entry["redacted_already"] else ""
@@ -114,6 +131,8 @@ def _tell(report: Report, value: dict[str, Any], *, as_json: bool) -> None:
             click.echo(f"{value['in_names']} entries have it in names, which stay")
         for place in report.rewritten:
             click.echo(f"rewritten  {place}")
+        for each in value.get("handed_out", ()):
+            click.echo(f"handed out {each['what']} {each['place']}, {each['at']} to {each['by']}")
         for left in report.left:
             click.echo(f"LEFT       {left.place}: {left.why}")
 
@@ -177,7 +196,7 @@ def approve(*, proposal: str, as_json: bool) -> None:
             _emit_rule(ws, as_json=as_json)
             return
         plan = plan_of(ws.store, ws.blobs, found, tick)
-        value = {"proposal": found.id, **_planned(plan)}
+        value = {"proposal": found.id, **_planned(plan), "handed_out": _handed_out(ws, plan)}
         _tell(redact_all(erasing_places(ws), plan, order, tick), value, as_json=as_json)
 
 

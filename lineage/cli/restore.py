@@ -9,17 +9,20 @@ import click
 
 from lineage.cli.context import emit, json_option, workspace
 from lineage.cli.ledger import kept_root
+from lineage.cli.memory import collect_seldom
 from lineage.cli.progress import progress
 from lineage.errors import ConfigError, LineageError, NotAsSealedError
 from lineage.model.canonical import micros
 from lineage.model.checkpoint import Checkpoint
 from lineage.model.keys import PublicKey
 from lineage.model.notes import text_of
+from lineage.record.archive import Archive
+from lineage.record.copies import ARCHIVE, BACKUP
 from lineage.record.restore import Restored
 from lineage.record.restore import restore as restore_from
 from lineage.record.sources import Source
 from lineage.settings import Settings, load_settings
-from lineage.wiring import Workspace, open_source
+from lineage.wiring import Workspace, noted_copy, open_source
 
 
 @click.command()
@@ -55,10 +58,14 @@ def restore(
     with open_source(place, settings) as source:
         end = _end(source, until, roots)
         had_key = settings.key_path.exists()
+        kind, name = _copy_of(place)
         with (
             workspace(settings=settings) as ws,
             progress("restoring", end or source.head().seq) as tick,
+            # What is redacted in this store from now on has to go from there, too.
+            noted_copy(ws, kind, name),
         ):
+            collect_seldom()
             # A store that is shorter than what was sealed refuses to append: until it is not.
             ws.store.guard(lambda _: None)
             done = restore_from(
@@ -69,6 +76,13 @@ def restore(
         "store": settings.store_name, **asdict(done), "new_key": not had_key, "behind": behind
     }  # fmt: skip
     emit(value, as_json=as_json, human=lambda: _tell(settings, done, behind, had_key=had_key))
+
+
+def _copy_of(place: str) -> tuple[str, str]:
+    """What sort of copy it is, and where, as it is noted."""
+    if Path(place).is_file():
+        return BACKUP, str(Path(place).absolute())
+    return ARCHIVE, Archive(place).uri
 
 
 def _behind(ws: Workspace) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from lineage.cli.context import emit, json_option, workspace
+from lineage.cli.context import emit, json_option, note_access, purpose_option, workspace
 from lineage.cli.ledger import ledger
 from lineage.errors import ConfigError, UnknownNameError
 from lineage.model.canonical import iso
@@ -130,8 +130,11 @@ def keys(*, as_json: bool) -> None:
 @click.argument("entry")
 @click.option("--size", type=int, help="By the checkpoint of so many entries; default: the last.")
 @_output
+@purpose_option
 @json_option
-def prove(*, entry: str, size: int | None, output: Path | None, as_json: bool) -> None:
+def prove(
+    *, entry: str, size: int | None, output: Path | None, purpose: str, as_json: bool
+) -> None:
     """Prove that ENTRY is in the sealed ledger: a file for `lineage-verify`.
 
     ENTRY is its position, or SOURCE#EVENT_ID. The proof holds the entry with its body, a path of
@@ -146,6 +149,8 @@ def prove(*, entry: str, size: int | None, output: Path | None, as_json: bool) -
                 hint="leave --size out, or name a larger one",
             )
         bundle = prove_entry(ws.store, seq, sealed)
+        place = "" if output is None else str(output.absolute())
+        note_access(ws, "proof", [seq], place=place, purpose=purpose)
     what = f"entry {seq} among {_size_in(bundle['checkpoint']):,}"
     _hand_out(bundle, output, what, as_json=as_json)
 

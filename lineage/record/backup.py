@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from lineage.errors import ConfigError, StoreDamagedError, StoreFullError, UnknownNameError
+from lineage.record.scratch import scratch_name
 from lineage.store.blobs import BlobStore, sync_folder
 
 __all__ = [
@@ -25,7 +26,6 @@ __all__ = [
     "Unpacked",
     "backup",
     "backup_again",
-    "leftovers",
     "unpack",
 ]
 
@@ -75,11 +75,6 @@ def backup_again(store: Copyable, key_path: Path, blobs: BlobStore, target: Path
     return _write(store, key_path, blobs, target, None)
 
 
-def leftovers(target: Path) -> list[Path]:
-    """What a process that died while it wrote ``target`` left beside it: copies of the store."""
-    return [path for path in target.parent.glob(f".{target.name}.*") if not _in_use(target, path)]
-
-
 def _write(
     store: Copyable,
     key_path: Path,
@@ -87,9 +82,9 @@ def _write(
     target: Path,
     progress: Callable[[int], None] | None,
 ) -> Backup:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary = target.with_name(scratch_name(target.name))
     count = 0
-    prefix = f"{temporary.name}."
+    prefix = f"{temporary.name}~"
     try:
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=prefix) as scratch:
             copy = Path(scratch, "store.db")
@@ -113,17 +108,6 @@ def _write(
     return Backup(target, target.stat().st_size, count)
 
 
-def _in_use(target: Path, left: Path) -> bool:
-    """Whether the process whose number is in a temporary name still runs."""
-    try:
-        os.kill(int(left.name.removeprefix(f".{target.name}.").partition(".")[0]), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 class Unpacked:
     """A backup that was opened: the copy of the store at ``store``, its ``key``, its blobs."""
 
@@ -136,6 +120,10 @@ class Unpacked:
             for member in tar.getmembers()
             if member.isfile() and member.name.startswith("store.blobs/")
         }
+
+    def all(self) -> Iterator[str]:
+        """Digests of every blob."""
+        return iter(self._blobs)
 
     def get(self, sha256: str) -> bytes:
         """The contents of a blob. Raises ``UnknownNameError``, ``StoreDamagedError``."""
@@ -162,7 +150,7 @@ def unpack(path: Path, beside: Path) -> Iterator[Unpacked]:
         try:
             tar = stack.enter_context(tarfile.open(path))
             place = Path(stack.enter_context(
-                tempfile.TemporaryDirectory(prefix=".restore-", dir=beside)
+                tempfile.TemporaryDirectory(prefix=f"{scratch_name('restore')}~", dir=beside)
             ))  # fmt: skip
             for name in ("store.db", "store.key"):
                 tar.extract(name, place, filter="data")

@@ -10,7 +10,7 @@ from typing import Any
 from lineage.capture.offered import CHANGES, OPENLINEAGE, Offered, read_body
 from lineage.capture.openlineage.check import check
 from lineage.errors import InputError, RefusedError, TooLargeError
-from lineage.model.changes import encode_change, parse_change
+from lineage.model.changes import AuditAccessed, encode_change, parse_change
 from lineage.model.envelope import Actor
 from lineage.record.dead_letters import DeadLetter, DeadLetters
 from lineage.record.recorder import Incoming
@@ -161,6 +161,11 @@ class Intake:
         if event_id is not None and (not isinstance(event_id, str) or not 0 < len(event_id) < 1024):
             raise RefusedError("not an event id", code="bad-change", pointer="/event_id")
         change = parse_change(said.get("change"))
+        if isinstance(change, AuditAccessed):
+            raise RefusedError(
+                "accesses are noted in the audit log, by whoever hands something out",
+                code="unknown-kind", pointer="/change/kind",
+            )  # fmt: skip
         encoded = encode_change(change)
         incoming = Incoming(
             said["change"]["kind"], change.v, source, encoded, change.event_at, event_id

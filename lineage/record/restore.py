@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from lineage.errors import RestoreOccupiedError
+from lineage.errors import RestoreOccupiedError, UnknownNameError
 from lineage.model.keys import PublicKey
 from lineage.record.ledger import blobs_of, faults_of
 from lineage.record.proving import (
@@ -147,16 +147,20 @@ class _Run:
             raise entry_does_not_hold(self._source, seq, what)
 
     def _bring_blobs(self, batch: Sequence[StoredEntry]) -> None:
-        names = dict.fromkeys(name for entry in batch for name in blobs_of(entry))
-        wanted = [name for name in names if not self._blobs.has(name)]
-        if not wanted:
-            return
-        brought = set()
-        for name, data in self._source.blobs(wanted, batch[0].seq, batch[-1].seq):
+        """Those that come with these entries, and those they name that came before and are gone."""
+        named = dict.fromkeys(name for entry in batch for name in blobs_of(entry))
+        come = self._source.digests(batch[0].seq, batch[-1].seq)
+        for _, data in self._source.contents([d for d in come if not self._blobs.has(d)]):
             self._blobs.put(data)
-            brought.add(name)
-        self._result.blobs += len(brought)
-        self._result.missing_blobs += [name for name in wanted if name not in brought]
+            self._result.blobs += 1
+        for digest in named:
+            if self._blobs.has(digest):
+                continue
+            try:
+                self._blobs.put(self._source.get(digest))
+                self._result.blobs += 1
+            except UnknownNameError:
+                self._result.missing_blobs.append(digest)
 
     def _append(self, batch: Sequence[StoredEntry]) -> None:
         receipts = self._target.append([again(entry) for entry in batch])

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from typing_extensions import override
 
-from lineage.errors import UnknownNameError
 from lineage.model.checkpoint import Checkpoint
 from lineage.model.notes import text_of
 from lineage.record.ledger import Contents, Ledger
@@ -25,6 +24,14 @@ class Mark:
     size: int
     root: bytes
     checkpoint: StoredCheckpoint | None = None
+
+
+class Blobs(Contents, Protocol):
+    """Blobs that can be read and listed."""
+
+    def all(self) -> Iterator[str]:
+        """Digests of every blob."""
+        ...
 
 
 class Source(Ledger, Protocol):
@@ -47,8 +54,17 @@ class Source(Ledger, Protocol):
         """All entries that are stubs, and all redactions."""
 
     @abstractmethod
-    def blobs(self, names: Iterable[str], first: int, last: int) -> Iterator[tuple[str, bytes]]:
-        """Those of these blobs that there are; entries ``first`` to ``last`` name them."""
+    def digests(self, first: int, last: int) -> list[str]:
+        """Blobs that come with entries ``first`` to ``last``: others came with those before."""
+
+    @abstractmethod
+    def get(self, sha256: str) -> bytes:
+        """The contents of a blob. Raises ``UnknownNameError`` and what says that it is damaged."""
+
+    def contents(self, digests: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        """Blobs of those that :meth:`digests` gave last, in its order."""
+        for digest in digests:
+            yield digest, self.get(digest)
 
     def blame(self, position: int) -> dict[str, str]:
         """Where an entry is kept, for people to find: names of tables and files."""
@@ -59,9 +75,10 @@ class Source(Ledger, Protocol):
 class StoreSource(Source):
     """A store that is read only, with the blobs beside it."""
 
-    def __init__(self, store: Store, blobs: Contents) -> None:
+    def __init__(self, store: Store, blobs: Blobs) -> None:
         self._store = store
         self._blobs = blobs
+        self._waiting = list(blobs.all())
         self._head = store.head()
 
     @override
@@ -102,9 +119,11 @@ class StoreSource(Source):
         return stubs, redactions
 
     @override
-    def blobs(self, names: Iterable[str], first: int, last: int) -> Iterator[tuple[str, bytes]]:
-        for name in names:
-            try:
-                yield name, self._blobs.get(name)
-            except UnknownNameError:
-                continue
+    def digests(self, first: int, last: int) -> list[str]:
+        # A backup does not say which entries its blobs are of: all come first.
+        waiting, self._waiting = self._waiting, []
+        return waiting
+
+    @override
+    def get(self, sha256: str) -> bytes:
+        return self._blobs.get(sha256)

@@ -25,6 +25,7 @@ __all__ = ["router"]
 router = APIRouter()
 
 _MODERN = "application/graphql-response+json"
+_MOST_PURPOSE = 1_000
 _MAX_QUERY = 1 << 20
 """Largest GraphQL request, bytes."""
 
@@ -78,7 +79,8 @@ async def _answer(
     request: Request, understand: Callable[[], _Asked], *, mutations: bool
 ) -> Response:
     service = service_of(request)
-    context = service.context(actor_of(request))
+    purpose = request.headers.get("x-lineage-purpose", "")[:_MOST_PURPOSE]
+    context = service.context(actor_of(request), purpose)
     accepted = request.headers.get("accept", "*/*")
     modern = _MODERN in accepted or "*/*" in accepted or "application/*" in accepted
 

@@ -20,7 +20,7 @@ from lineage.record.recorder import Incoming
 from lineage.record.seal.schedule import Sealing
 from lineage.store.contract import Receipt
 from lineage.web.metrics import Metrics
-from lineage.wiring import Workspace, open_accepting, open_sealing
+from lineage.wiring import Workspace, open_accepting, open_audit_sealing, open_sealing
 
 __all__ = ["Service", "service_of"]
 
@@ -56,6 +56,7 @@ class Service:
             max_event=self.settings.max_event,
         )
         self.sealing: Sealing = open_sealing(workspace, self.accepting)
+        self._audit_sealing = open_audit_sealing(workspace)
         self._readers = anyio.CapacityLimiter(_READERS)
         self._writers = anyio.CapacityLimiter(_WRITERS)
 
@@ -89,9 +90,14 @@ class Service:
         """Run what waits for a commit in a thread. It is not abandoned when the client goes."""
         return await anyio.to_thread.run_sync(work, limiter=self._writers)
 
-    def context(self, actor: Actor) -> Context:
-        """What a GraphQL question has at hand."""
-        return Context(self.store, actor, self._record)
+    def context(self, actor: Actor, purpose: str = "") -> Context:
+        """What a GraphQL question has at hand; ``purpose`` is why it is asked."""
+
+        def audit(seqs: set[int], position: int) -> None:
+            log = self.workspace.audit
+            log.note("graphql", seqs, actor, position=position, purpose=purpose)
+
+        return Context(self.store, actor, self._record, audit=audit)
 
     def require(self) -> None:
         """Raise ``StoreUnavailableError`` where the store is known not to answer."""
@@ -105,6 +111,8 @@ class Service:
     def close(self) -> None:
         """Record what was accepted, then stop writing."""
         self.sealing.close(_CLOSING)
+        if self._audit_sealing is not None:
+            self._audit_sealing.close(_CLOSING)
         if self.accepting is not None:
             self.accepting.close()
         self.committer.close(_CLOSING)

@@ -17,10 +17,12 @@ from deltalake._internal import DeltaFileSystemHandler
 from lineage.model.checkpoint import Checkpoint
 from lineage.model.notes import generate_key, sign_note
 from lineage.record.interpret import interpret
+from lineage.record.recorder import Recorder
+from lineage.record.seal.keys import add_key
 from lineage.settings import load_settings
 from lineage.store.blobs import DirectoryBlobs
 from lineage.store.sqlite import SqliteStore
-from tests.archiving import fill, on_disk, redact, seal
+from tests.archiving import ACTOR, T0, fill, on_disk, redact, seal
 from tests.serving import environment, lineage
 
 if TYPE_CHECKING:
@@ -37,7 +39,8 @@ def _home(place: Path, entries: int = 24) -> Path:
     home.mkdir(mode=0o700)
     settings.key_path.write_text("6b" * 32)
     store = SqliteStore(settings.store_path, interpret)
-    fill(store, DirectoryBlobs(settings.blobs), entries)
+    fill(store, DirectoryBlobs(settings.blobs), entries - 1)
+    add_key(Recorder(store, key=b"k" * 32), ACTOR, KEY.public, now=T0)
     seal(store, KEY)
     store.close()
     return home
@@ -133,7 +136,7 @@ def test_until_a_time_or_a_checkpoint_in_a_file(tmp_path: Path) -> None:
 def test_a_store_behind_its_checkpoint_is_brought_forward_by_a_restore(tmp_path: Path) -> None:
     home, place = _home(tmp_path), str(tmp_path / "archive")
     old = tmp_path / "old.tar"
-    assert lineage(home, "ledger", "init-key", "--name", "example.test/log").returncode == 0
+    assert lineage(home, "ledger", "init-key", "--rotate").returncode == 0
     assert lineage(home, "backup", str(old)).returncode == 0
     store = SqliteStore(home / "store.db", interpret)
     fill(store, DirectoryBlobs(home / "store.blobs"), 6)
@@ -173,6 +176,29 @@ def test_what_is_redacted_goes_from_the_archive_with_the_next_run(tmp_path: Path
     said = lineage(home, "archive", str(place), "--unsealed")
     assert "1 entries were redacted in it" in said.stdout
     assert on_disk(place, b'"secret-4"') == []
+
+
+def test_what_a_restored_store_redacts_goes_from_the_archive_it_came_from(tmp_path: Path) -> None:
+    home, place = _home(tmp_path), tmp_path / "archive"
+    assert lineage(home, "archive", str(place)).returncode == 0
+    again = tmp_path / "again"
+    assert lineage(again, "restore", "--from", str(place)).returncode == 0
+    done = _said(lineage(again, "redact", "5", "--reason", "test", "--json"))
+    assert done["rewritten"] == [str(place)]
+    assert on_disk(place, b'"secret-4"') == []
+    third = _said(lineage(tmp_path / "third", "restore", "--from", str(place), "--json"))
+    assert third["size"] == 25
+
+
+def test_an_archive_that_was_begun_is_reached_by_redactions(tmp_path: Path) -> None:
+    home, place = _home(tmp_path), tmp_path / "archive"
+    _error(lineage(home, "archive", str(tmp_path / "file" / "x"), "--verify", "--json"),
+           "not-found", 66)  # fmt: skip
+    lost = next(iter(DirectoryBlobs(home / "store.blobs").all()))
+    (home / "store.blobs" / lost[:2] / lost[2:]).unlink()
+    _error(lineage(home, "archive", str(place), "--json"), "not-found", 66)
+    copies = json.loads((home / "store.copies").read_text())["copies"]
+    assert [copy["place"] for copy in copies] == [str(place)]
 
 
 def test_it_needs_no_library_beside_deltalake(tmp_path: Path) -> None:

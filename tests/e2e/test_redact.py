@@ -11,7 +11,7 @@ import sys
 import tarfile
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,10 @@ from lineage.capture.spool import Item, Spool
 from lineage.model.canonical import canonical
 from lineage.model.changes import (
     ArtifactDescribed,
-    BlobRef,
-    CodeFacts,
     MemberAdded,
     PersonDescribed,
     RunFinished,
     RunRef,
-    RunStarted,
     TagAdded,
     UserFacts,
     encode_change,
@@ -38,69 +35,19 @@ from lineage.model.changes import (
 from lineage.model.changes.values import Change
 from lineage.model.ids import artifact_id
 from lineage.record.dead_letters import DeadLetters
-from lineage.settings import load_settings
+from lineage.record.interpret import interpret
 from lineage.store.blobs import DirectoryBlobs
+from lineage.store.sqlite import SqliteStore
 from lineage.wiring import open_workspace
-from tests.serving import SECONDS, environment, event, lineage
+from tests.homes import T0, Home
+from tests.serving import SECONDS, Serving, environment, event, lineage
 
 NAME, MAIL = "Erica Mustermann", "erica@example.test"
 SECRET = b"the secret parameter"
 PERSON = "person:3f2a"
-T0 = 1_795_248_000_000_000
+VERIFY = Path(__file__).resolve().parents[2] / "lineage/verify.py"
 
 pytestmark = pytest.mark.sqlite
-
-
-class Home:
-    """A store in use, with everything around it that bodies can be in."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.home = root / "home"
-        self.settings = load_settings(environment(self.home))
-        self.count = 0
-
-    def record(self, *changes: Change) -> int:
-        """Record changes; the position of the last."""
-        with open_workspace(self.settings) as ws:
-            receipts = ws.recorder.record_changes(changes, source="test", actor=ws.actor)
-            return receipts[-1].seq
-
-    def blob(self, data: bytes) -> BlobRef:
-        return BlobRef(sha256=DirectoryBlobs(self.settings.blobs).put(data), size=len(data))
-
-    def run(self, *, diff: BlobRef | None = None, **more: Any) -> RunStarted:
-        self.count += 1
-        return RunStarted(
-            event_at=T0 + self.count, command=["train"],
-            run=RunRef(namespace="local://h", job="train", run_id=str(self.count)),
-            code=CodeFacts(diff=diff) if diff else None, **more,
-        )  # fmt: skip
-
-    def does(self, *words: str, status: int = 0, **more: str) -> dict[str, Any]:
-        """What a command prints as JSON."""
-        done = lineage(self.home, *words, "--json", **more)
-        assert done.returncode == status, done.stdout + done.stderr
-        value: dict[str, Any] = json.loads(done.stdout or done.stderr)
-        return value
-
-    def holds(self, *needles: bytes) -> list[str]:
-        """Files below the whole place that hold any of some bytes, those in tars included."""
-        return [
-            str(path.relative_to(self.root))
-            for path in sorted(self.root.rglob("*"))
-            if path.is_file() and any(needle in path.read_bytes() for needle in needles)
-        ]
-
-    def entries(self) -> list[dict[str, Any]]:
-        with open_workspace(self.settings, read_only=True) as ws:
-            return [
-                {"seq": e.seq, "body": e.body, "salt": e.salt, "leaf": e.leaf}
-                for e in ws.store.entries()
-            ]
-
-    def is_sound(self) -> None:
-        assert self.does("ledger", "verify")["sound"]
 
 
 @pytest.fixture
@@ -262,6 +209,67 @@ def _plain(value: object) -> bytes:
     return str(value).encode()
 
 
+def test_live_rebuilt_and_restored_show_the_same_stub(home: Home) -> None:
+    seq = home.record(home.run(parameters={"p": SECRET.decode()}))
+    home.record(home.run())
+    archive, tar = home.root / "archive", home.root / "b.tar"
+    home.does("archive", str(archive), "--unsealed")
+    home.does("backup", str(tar))
+    home.does("redact", str(seq), "--reason", "x")
+    live = home.entries()
+    home.does("rebuild", "--keep", str(home.root / "rebuilt.db"))
+    stores = [home.root / "rebuilt.db"]
+    for name, place in (("archive", archive), ("backup", tar)):
+        stores.append(home.root / f"from-{name}" / "store.db")
+        home.does("restore", "--from", str(place), LINEAGE_STORE=f"sqlite:///{stores[-1]}")
+    for path in stores:
+        with closing(SqliteStore(path, interpret, read_only=True)) as store:
+            shown = [
+                {"seq": e.seq, "body": e.body, "salt": e.salt, "leaf": e.leaf}
+                for e in store.entries()
+            ]
+        assert shown == live, path
+    assert home.holds(SECRET) == []
+
+
+def test_proofs_hold_before_and_after(home: Home) -> None:
+    """The proof that somebody has, of a later checkpoint, and of why the body is not there."""
+    home.does("ledger", "init-key", "--name", "example.test/log")
+    seq = home.record(home.run(parameters={"p": SECRET.decode()}))
+    home.does("ledger", "checkpoint")
+    before, after, line = (home.root / name for name in ("before", "after", "consistency"))
+    home.does("ledger", "prove", str(seq), "-o", str(before))
+    home.does("redact", str(seq), "--reason", "x")
+    home.does("ledger", "checkpoint")
+    home.does("ledger", "prove", str(seq), "-o", str(after))
+    home.does("ledger", "consistency", str(seq), "-o", str(line))
+    keys: Any = home.does("ledger", "keys")
+    for path in (before, after, line):
+        words = [sys.executable, str(VERIFY), str(path), "--key", keys[0]["key"]]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (path, done.stdout, done.stderr)
+    one, other = (json.loads(path.read_text()) for path in (before, after))
+    assert one["entry"]["envelope"] == other["entry"]["envelope"]
+    assert other["entry"]["salt"] is None
+    home.is_sound()
+
+
+def test_a_service_goes_on_while_a_store_is_redacted(home: Home) -> None:
+    """Another process that reads and writes all the while; then it has nothing of it either."""
+    seqs = [home.record(home.run(parameters={"p": SECRET.decode() * 20})) for _ in range(3)]
+    with Serving(home.home) as serving:
+        posted = [event(f"before-{n}") for n in range(20)]
+        assert serving.client.post("/api/v1/lineage", json=posted).status_code == 201
+        home.does("redact", *map(str, seqs), "--reason", "x")
+        assert home.holds(SECRET) == []
+        posted = [event(f"after-{n}") for n in range(20)]
+        assert serving.client.post("/api/v1/lineage", json=posted).status_code == 201
+        shown = serving.ask("{ ledger { entry(seq: 1) { redacted body } } }")
+        assert shown["ledger"]["entry"]["redacted"]
+    assert home.holds(SECRET) == []
+    home.is_sound()
+
+
 def test_what_is_gone_from_view_is_named_until_it_is_gone_from_the_world(home: Home) -> None:
     seq = home.record(home.run(parameters={"p": SECRET.decode()}))
     near, far = home.root / "near.tar", home.root / "far.tar"
@@ -281,6 +289,24 @@ def test_what_is_gone_from_view_is_named_until_it_is_gone_from_the_world(home: H
     far.unlink()
     home.does("redactions", "forget", str(far))
     assert [copy["place"] for copy in home.does("redactions", "list")["copies"]] == [str(near)]
+
+
+def test_what_a_dead_process_left_goes_and_what_a_live_one_uses_stays(home: Home) -> None:
+    seq = home.record(home.run(parameters={"p": SECRET.decode()}))
+    tar = home.root / "b.tar"
+    home.does("backup", str(tar))
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for pid, content in ((dead.pid, SECRET), (os.getpid(), b"in use")):
+        for folder in (home.home / f".scratch~{pid}~x", home.home / f".restore~{pid}~y",
+                       home.root / f".b.tar~{pid}~z"):  # fmt: skip
+            folder.mkdir()
+            (folder / "store.db").write_bytes(content)
+        (home.root / f".b.tar~{pid}").write_bytes(content)
+    assert len(home.holds(SECRET)) >= 5
+    home.does("redact", str(seq), "--reason", "x")
+    assert home.holds(SECRET) == []
+    assert len(home.holds(b"in use")) == 4
 
 
 def test_a_backup_of_another_ledger_is_not_touched(home: Home) -> None:

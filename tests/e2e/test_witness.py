@@ -6,6 +6,7 @@ import base64
 import http.server
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -218,6 +219,27 @@ def test_logs_ask_for_cosignatures_over_http(log: Log, watcher: Path) -> None:
         ended = process.wait(60)
         process.stdout.close()
     assert ended == 0
+
+
+def test_what_cannot_be_remembered_is_not_cosigned(log: Log, watcher: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    words = ("witness", "follow", str(log.published), "--log", log.key, "--once")
+    assert told(watcher, *words)["size"] == 4
+    log.grow(10)
+
+    def little() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+    done = subprocess.run(
+        [sys.executable, "-B", "-m", "lineage", *words, "--publish", str(out)],
+        env=environment(watcher), preexec_fn=little, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "store-full" in done.stderr) == (74, True), done
+    assert list(out.iterdir()) == []
+    (row,) = told(watcher, "witness", "status")["logs"]
+    assert row["size"] == 4
+    assert told(watcher, *words)["cosigned"] == 1
 
 
 def test_killed_at_any_time_it_goes_on_from_there(log: Log, watcher: Path, tmp_path: Path) -> None:

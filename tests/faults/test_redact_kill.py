@@ -28,6 +28,7 @@ from lineage.model.changes import (
 )
 from lineage.settings import load_settings
 from lineage.store.blobs import DirectoryBlobs
+from lineage.store.contract import StoredEntry
 from lineage.wiring import open_workspace
 from tests.serving import environment, lineage, play_in
 
@@ -40,7 +41,7 @@ _FILES = frozenset({"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "o
 pytestmark = pytest.mark.sqlite
 
 
-def _make(root: Path) -> None:
+def _make(root: Path, *, archived: bool) -> None:
     home = root / "home"
     settings = load_settings(environment(home))
     diff = DirectoryBlobs(settings.blobs).put(NAME.encode() + b" wrote this")
@@ -64,6 +65,8 @@ def _make(root: Path) -> None:
     ])  # fmt: skip
     for name in ("one.tar", "two.tar"):
         assert lineage(home, "backup", str(root / name)).returncode == 0
+    if archived:
+        assert lineage(home, "archive", str(root / "archive"), "--unsealed").returncode == 0
 
 
 def _killed_at(n: int, count: Callable[[int], object]) -> None:
@@ -116,45 +119,59 @@ def _holds(root: Path, *needles: bytes) -> list[str]:
     ]
 
 
-def _bodies(home: Path) -> list[tuple[str, bytes, bool]]:
+def _entries(home: Path) -> list[StoredEntry]:
     with open_workspace(load_settings(environment(home)), read_only=True) as ws:
-        return [(e.kind, e.body, e.salt is None) for e in ws.store.entries()]
+        return list(ws.store.entries())
+
+
+def _shown(home: Path) -> list[tuple[str, bool]]:
+    return [(entry.kind, entry.salt is None) for entry in _entries(home)]
 
 
 @pytest.mark.parametrize(
-    ("words", "gone"),
+    ("words", "gone", "archived"),
     [
-        (["redact", PERSON, "--reason", "Art. 17", "--json"], NAME.encode()),
-        (["redact", "3", "--reason", "mistake", "--json"], b" wrote this"),
+        (["redact", PERSON, "--reason", "Art. 17", "--json"], NAME.encode(), False),
+        (["redact", "3", "--reason", "mistake", "--json"], b" wrote this", False),
+        (["redact", "3", "--reason", "mistake", "--json"], b" wrote this", True),
     ],
-    ids=["person", "entry"],
+    ids=["person", "entry", "archived"],
 )
 def test_a_killed_redaction_repeated_ends_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], gone: bytes
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], gone: bytes, archived: bool
 ) -> None:
     made, place = tmp_path / "made", tmp_path / "place"
     made.mkdir()
     shutil.copytree(made, place)
     play_in(monkeypatch, place / "home")
     # Backups are noted by their absolute paths, so the store is made where it is redacted.
-    _make(place)
+    _make(place, archived=archived)
     shutil.rmtree(made)
     shutil.copytree(place, made)
+    salts = [entry.salt for entry in _entries(place / "home")]
     ended, steps = _redact(words, 0)
     assert ended == 0
-    assert _holds(place, gone) == []
-    clean = [(kind, redacted) for kind, _, redacted in _bodies(place / "home")]
+    clean = _shown(place / "home")
+    needles = [gone, *(s for s, (_, erased) in zip(salts, clean, strict=False) if s and erased)]
+    assert len(needles) > 1
+    assert len(_holds(made, *needles)) >= 3
+    assert _holds(place, *needles) == []
     assert (place / "two.tar").read_bytes() != (made / "two.tar").read_bytes()
-    for at in sorted({1 + n * (steps - 1) // POINTS for n in range(POINTS + 1)}):
+    points = POINTS // 2 if archived else POINTS
+    for at in sorted({1 + n * (steps - 1) // points for n in range(points + 1)}):
         shutil.rmtree(place)
         shutil.copytree(made, place)
         ended, _ = _redact(words, at)
         assert os.WIFSIGNALED(ended), at
         again = lineage(place / "home", *words)
         assert again.returncode == 0, (at, again.stdout, again.stderr)
-        assert _holds(place, gone) == [], at
-        assert [(kind, redacted) for kind, _, redacted in _bodies(place / "home")] == clean, at
-        assert sorted(path.name for path in place.iterdir()) == ["home", "one.tar", "two.tar"], at
+        assert _holds(place, *needles) == [], at
+        assert _shown(place / "home") == clean, at
+        left = sorted(path.name for path in place.iterdir() if path.name != "archive")
+        assert left == ["home", "one.tar", "two.tar"], at
         listed = json.loads(lineage(place / "home", "redactions", "list", "--json").stdout)
         assert not listed["unfinished"], at
+        if archived:
+            told = lineage(place / "home", "archive", str(place / "archive"), "--verify", "--json")
+            assert json.loads(told.stdout)["redacted"] == 1, (at, told.stdout)
     assert lineage(place / "home", "ledger", "verify").returncode == 0

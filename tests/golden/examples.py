@@ -121,6 +121,10 @@ OK: dict[str, dict[str, dict[str, Any]]] = {
                     "reason": "GDPR Art. 17", "by": "person:3f2a"},
         "rule": {"people": 1, "reason": "there is one of us left", "by": "person:3f2a"},
     },
+    "audit.accessed": {
+        "export": {"what": "export", "position": 42, "ranges": [[1, 42]],
+                   "place": "/audit/l.ndjson", "purpose": "yearly audit"},
+    },
     "redaction.ruled": {"two": {"people": 2, "reason": "policy 7", "by": "person:3f2a"}},
 }  # fmt: skip
 
@@ -205,6 +209,9 @@ BAD: dict[str, dict[str, dict[str, Any]]] = {
             "change": {"targets": [{"source": "x", "event_id": "1"}], "reason": "r", "by": "x"},
             "pointer": "/targets/0/stub_sha256",
         },
+    },
+    "audit.accessed": {
+        "unknown-way": {"change": {"what": "glance", "position": 1}, "pointer": "/what"},
     },
     "redaction.ruled": {
         "nobody": {"change": {"people": 0, "reason": "r", "by": "x"}, "pointer": "/people"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -17,6 +18,8 @@ from lineage.errors import (
     TamperedError,
     UnknownNameError,
 )
+from lineage.model.canonical import canonical
+from lineage.model.changes import parse_change
 from lineage.model.claims import Claims
 from lineage.model.notes import generate_key
 from lineage.record.archive import Archive, Archived, ArchiveSource, archive
@@ -184,6 +187,30 @@ def test_large_blobs_go_in_parts_and_each_blob_once(
     assert DirectoryBlobs(tmp_path / "again.blobs").get(digest) == data
 
 
+def test_what_only_versions_and_lists_of_folders_name_comes_along(
+    store: SqliteStore, blobs: DirectoryBlobs, place: Archive, tmp_path: Path
+) -> None:
+    """A run's small files of settings: reproduction needs them, and no body refers to them."""
+    read, listed, other = (blobs.put(name) for name in (b"read", b"listed", b"nobody's"))
+    inner = blobs.put(canonical([["a.yaml", f"sha256.{listed}", ""]]))
+    outer = blobs.put(canonical([["conf", "", inner]]))
+    base = {"namespace": "file", "at": T0}
+    change = parse_change({
+        "kind": "run.finished", "v": 1, "event_at": T0, "state": "COMPLETE",
+        "run": {"namespace": "n", "job": "j", "run_id": "x"},
+        "uses": [
+            {**base, "name": "/c.yaml", "version": f"sha256.{read}"},
+            {**base, "name": "/conf", "artifact_kind": "directory", "manifest": outer},
+        ],
+    })  # fmt: skip
+    Recorder(store, key=b"k" * 32).record_changes([change], source="s", actor=ACTOR)
+    _all(store, blobs, place)
+    _restored(place, tmp_path)
+    came = set(DirectoryBlobs(tmp_path / "again.blobs").all())
+    assert came >= {read, listed, inner, outer}
+    assert other not in came
+
+
 def test_a_blob_that_was_lost_is_named(
     store: SqliteStore, blobs: DirectoryBlobs, place: Archive, tmp_path: Path
 ) -> None:
@@ -238,6 +265,28 @@ def test_appending_keeps_the_log_and_statistics_hold_no_contents(
     logs = b"".join(path.read_bytes() for path in Path(place.uri).rglob("*.json"))
     assert b"secret" not in logs
     assert b'\\"maxValues' in logs
+
+
+def test_what_counts_is_on_disk(
+    store: SqliteStore, blobs: DirectoryBlobs, place: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """deltalake syncs nothing: without it a commit can be an empty file after a power cut."""
+    synced: list[Path] = []
+    fsync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noting)
+    _all(store, blobs, place)
+    root = Path(place.uri)
+    files = {path for path in root.rglob("*") if path.is_file()}
+    assert files <= set(synced)
+    assert {path.parent for path in files} | {root, root.parent} <= set(synced)
+    heads = [n for n, path in enumerate(synced) if "heads" in path.parts]
+    others = [n for n, path in enumerate(synced) if path.suffix == ".parquet" and n not in heads]
+    assert max(others) < min(heads), "a head is written after what it covers is on disk"
 
 
 @pytest.mark.parametrize("make", [lambda path: MemoryStore(interpret), None])

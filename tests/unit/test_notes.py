@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lineage.errors import BadNoteError, BadSignatureError
@@ -102,6 +102,7 @@ def test_unknown_signatures_are_ignored_and_named() -> None:
 
 
 @given(at=st.integers(min_value=0), mask=st.integers(1, 255))
+@settings(deadline=None)
 def test_any_byte_flipped_refuses_the_note(at: int, mask: int) -> None:
     note = bytearray(add_signature(sign_note(TEXT, [LOG]), WITNESS, at=1_700_000_000))
     note[at % len(note)] ^= mask

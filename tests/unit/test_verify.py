@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lineage import verify
+from lineage.model.checkpoint import Checkpoint
 from lineage.model.keys import SIGNATURE, PublicKey, SigningKey
 from lineage.model.notes import add_signature, generate_key, sign_note
 from tests.handed import LOG, ORIGIN, WITNESS, Handed, ledger, put
@@ -194,6 +195,35 @@ def test_a_newer_checkpoint_that_nobody_known_signed_is_not_believed(tmp_path: P
     assert "at 12 entries" in result["questions"][0]
 
 
+def test_a_ledger_that_changed_its_key_is_known_by_the_newest(tmp_path: Path) -> None:
+    handed = ledger(11, sealed=(4, 9))
+    new = generate_key(ORIGIN)
+    text = Checkpoint(ORIGIN, 12, handed.store.head().frontier.root()).text()
+    handed.store.seal(lambda _: sign_note(text, [new]))
+    keys = [verify.key_of(new.public.text())]
+    assert check(tmp_path, keys=keys, export=handed.export())["verdict"] == "HOLDS"
+    assert check(tmp_path, keys=KEYS[:1], export=handed.export())["verdict"] == "UNDECIDED"
+    assert check(tmp_path, keys=[*keys, KEYS[0]], export=handed.export())["verdict"] == "HOLDS"
+
+
+def test_two_ledgers_are_not_mixed(tmp_path: Path) -> None:
+    other = generate_key("other.example/l")
+    keys = [*KEYS[:1], verify.key_of(other.public.text())]
+    theirs = sign_note(Checkpoint(other.name, 9, bytes(32)).text(), [other])
+    result = check(tmp_path, keys=keys, ours=HANDED.notes[9], theirs=theirs)
+    assert (result["verdict"], result["faults"]) == ("UNDECIDED", [])
+    assert "several ledgers" in result["questions"][0]
+
+
+def test_a_ledger_that_goes_on_under_another_name_is_one(tmp_path: Path) -> None:
+    handed = ledger(11, sealed=(4, 9))
+    new = generate_key("new.example/l")
+    text = Checkpoint(new.name, 12, handed.store.head().frontier.root()).text()
+    handed.store.seal(lambda _: sign_note(text, [new]))
+    keys = [*KEYS[:1], verify.key_of(new.public.text())]
+    assert check(tmp_path, keys=keys, export=handed.export())["verdict"] == "HOLDS"
+
+
 def test_the_witnesses_that_are_asked_for_must_have_cosigned(tmp_path: Path) -> None:
     second = generate_key("second.example/w", 4)
     keys = [*KEYS, verify.key_of(second.public.text())]
@@ -304,7 +334,9 @@ def test_what_was_changed_is_named(tmp_path: Path, name: str, region: bytes, whe
 
 @pytest.mark.parametrize("name", FILES)
 @given(at=st.integers(0, 1 << 20), bit=st.integers(0, 7))
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 def test_no_flipped_bit_is_missed(tmp_path: Path, name: str, at: int, bit: int) -> None:
     data = bytearray(FILES[name])
     data[at % len(data)] ^= 1 << bit
@@ -335,6 +367,61 @@ def test_no_byte_of_any_file_can_be_changed(tmp_path: Path, name: str) -> None:
         data[at] ^= 1 << at % 7
         result = check(tmp_path, file=bytes(data))
         assert _told(name, bytes(data), result), at
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 1 << 70) | st.text(max_size=5)
+    | st.sampled_from(["\ud800", "AAAA", "\u2014 a AAAAAAAA", [[[[]]]], {"envelope": {}}]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=4,
+)  # fmt: skip
+
+
+def _with_junk(value: Any, data: st.DataObject, junk: Any) -> Any:
+    """The value with one part of it, at any depth, replaced by junk."""
+    if isinstance(value, dict | list) and value and data.draw(st.integers(0, 4)):
+        inner = list(value) if isinstance(value, dict) else range(len(value))
+        key = data.draw(st.sampled_from(inner))
+        changed = dict(value) if isinstance(value, dict) else list(value)
+        changed[key] = _with_junk(value[key], data, junk)
+        return changed
+    return junk
+
+
+@pytest.mark.parametrize("name", ["proof", "redaction", "consistency"])
+@given(data=st.data(), junk=JUNK)
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_junk_breaks_the_check(
+    tmp_path: Path, name: str, data: st.DataObject, junk: Any
+) -> None:
+    value = _with_junk(json.loads(FILES[name]), data, junk)
+    result = check(tmp_path, file=json.dumps(value).encode())
+    assert result["verdict"] != "HOLDS" or value == json.loads(FILES[name])
+
+
+@given(data=st.data(), junk=JUNK)
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_junk_in_an_export_breaks_the_check(
+    tmp_path: Path, data: st.DataObject, junk: Any
+) -> None:
+    lines = FILES["export"].splitlines(keepends=True)
+    at = data.draw(st.integers(1, len(lines) - 1))
+    lines[at] = verify.canonical(_with_junk(json.loads(lines[at]), data, junk)) + b"\n"
+    result = check(tmp_path, file=b"".join(lines))
+    assert result["verdict"] != "HOLDS" or b"".join(lines) == FILES["export"]
+
+
+@pytest.mark.parametrize("depth", [10, 300, 900, 990, 1000, 5000, 100_000])
+def test_no_depth_breaks_the_check(tmp_path: Path, depth: int) -> None:
+    deep = b"[" * depth + b"]" * depth
+    line = b'{"body":' + deep + b"}\n"
+    result = check(tmp_path, one=line, other=FILES["export"].partition(b"\n")[0] + b"\n" + line)
+    assert result["verdict"] == "DOES NOT HOLD"
+    assert all(found["faults"] for found in result["files"])
 
 
 # --- as a program

@@ -293,6 +293,7 @@ def test_every_answer_has_the_status_of_the_protocol(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=60))
+@settings(deadline=None)
 def test_no_request_breaks_the_witness(body: bytes) -> None:
     with suppress(BadNoteError):
         Request.of_bytes(body)

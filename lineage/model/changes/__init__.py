@@ -25,6 +25,7 @@ from lineage.model.changes.artifacts import (
     TagAdded,
     TagRemoved,
 )
+from lineage.model.changes.audit import AuditAccessed
 from lineage.model.changes.owners import (
     GateDecided,
     MemberAdded,
@@ -68,6 +69,7 @@ __all__ = [
     "ArtifactInvalidated",
     "ArtifactRef",
     "ArtifactRenamed",
+    "AuditAccessed",
     "BlobRef",
     "Change",
     "ClaimRetracted",
@@ -118,7 +120,8 @@ AnyChange = Annotated[
     | TeamDescribed | PersonDescribed | MemberAdded | MemberRemoved
     | TagAdded | TagRemoved | DeploymentStarted | DeploymentEnded
     | PinCreated | PinRemoved | GapRecorded | GateDecided | ReproductionFinished
-    | ClaimRetracted | EntryRedacted | RedactionProposed | RedactionRuled | SealKeyAdded,
+    | ClaimRetracted | EntryRedacted | RedactionProposed | RedactionRuled | SealKeyAdded
+    | AuditAccessed,
     Field(discriminator="kind"),
 ]  # fmt: skip
 

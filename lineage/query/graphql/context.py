@@ -36,7 +36,11 @@ class Context:
     policy: Callable[[str], Policy] = field(default=default_policy)
     """The policy of an action."""
 
+    audit: Callable[[set[int], int], None] = field(default=lambda _seqs, _position: None)
+    """Notes that bodies of entries are handed out; raises where it cannot, and then none are."""
+
     _bytes: int = field(default=0, init=False)
+    _shown: set[int] = field(default_factory=set, init=False)
 
     def spend(self, size: int) -> None:
         """Count ``size`` bytes of bodies into the answer. Raises ``RefusedError`` beyond the most.
@@ -51,6 +55,15 @@ class Context:
                 pointer="/first",
                 hint="ask for fewer entries at a time, or leave out their bodies",
             )
+
+    def show(self, seq: int) -> None:
+        """The answer has the body of an entry."""
+        self._shown.add(seq)
+
+    def note(self) -> None:
+        """Note what the answer shows, before it is given. Raises ``NotAuditedError``."""
+        if self._shown:
+            self.audit(self._shown, self.head)
 
     @cached_property
     def head(self) -> int:

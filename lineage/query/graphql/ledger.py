@@ -75,13 +75,15 @@ class Entry:
         return Actor(id=strawberry.ID(actor.id), verified=actor.verified)
 
     @field
-    def salt(self) -> str | None:
+    def salt(self, info: Asking) -> str | None:
         """What the commitment is salted with, hex; null once redacted."""
+        info.context.show(self.stored.seq)
         return None if self.stored.salt is None else self.stored.salt.hex()
 
     @field
     def body(self, info: Asking) -> JSON | None:
         """The body as JSON; null where it is not JSON (then see bodyBase64)."""
+        info.context.show(self.stored.seq)
         info.context.spend(len(self.stored.body))
         try:
             return JSON(parse_json(self.stored.body))
@@ -91,6 +93,7 @@ class Entry:
     @field
     def body_base64(self, info: Asking) -> str:
         """The body byte for byte, as it was received: what the commitment is over."""
+        info.context.show(self.stored.seq)
         info.context.spend(len(self.stored.body))
         return base64.b64encode(self.stored.body).decode("ascii")
 
@@ -196,6 +199,7 @@ class Ledger:
             )  # fmt: skip
         bundle = prove_entry(self.store, seq, sealed)
         info.context.spend(len(bundle["entry"]["body"]))
+        info.context.show(seq)
         return JSON(bundle)
 
     @field

@@ -15,6 +15,7 @@ from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOpe
 from strawberry.types.graphql import OperationType
 from typing_extensions import override
 
+from lineage.errors import LineageError
 from lineage.query.graphql import agents, artifacts, runs
 from lineage.query.graphql.context import Context
 from lineage.query.graphql.fast import FastExecutor
@@ -105,6 +106,11 @@ def execute(
         return _refused("there are queries and mutations here, no subscriptions", 400)
     except (CannotGetOperationTypeError, StrawberryGraphQLError):
         return _refused("no such operation in the document", 400)
+    try:
+        context.note()
+    except LineageError as fault:
+        shown = present(GraphQLError(fault.message, original_error=fault))
+        return Answered({"data": None, "errors": [shown]}, 200)
     errors = [present(error) for error in result.errors or ()]
     body: dict[str, Any] = {"data": result.data}
     if errors:

@@ -9,6 +9,8 @@ from lineage.errors import ArchiveBusyError, ArchiveDamagedError, UnknownNameErr
 from lineage.record.archive.rows import BlobPart, blob_table, parts_of
 from lineage.record.archive.table import ArchiveTable
 from lineage.record.ledger import blobs_of
+from lineage.record.redact.contents import Contents
+from lineage.record.redact.stubs import only_names
 from lineage.store.blobs import BlobStore
 from lineage.store.contract import StoredEntry
 
@@ -20,22 +22,21 @@ _BYTES, _TRIES = 32 << 20, 50
 def copy_blobs(
     batch: Sequence[StoredEntry], blobs: BlobStore, table: ArchiveTable, *, skip_missing: bool
 ) -> tuple[int, list[str]]:
-    """Put blobs that a batch names into the archive, if they are not there.
+    """Put blobs that a batch names or means into the archive, if they are not there.
 
-    Returns how many were put and which the store has lost. Raises ``UnknownNameError`` for those,
-    unless ``skip_missing``; ``StoreDamagedError`` for one that is not what its name says.
+    Returns how many were put and which of those named the store has lost. Raises
+    ``UnknownNameError`` for those, unless ``skip_missing``; ``StoreDamagedError`` for one that is
+    not what its name says.
     """
-    named: dict[str, int] = {}
-    for entry in batch:
-        for digest in blobs_of(entry):
-            named.setdefault(digest, entry.seq)
-    if not named:
+    named, meant = _named(batch), _meant(batch, blobs)
+    if not named and not meant:
         return 0, []
     for _ in range(_TRIES):
         # Both of one snapshot: what another archiver appends from here on is noticed.
         before = table.written()
-        there = _archived(table, named)
-        wanted = {digest: seq for digest, seq in named.items() if digest not in there}
+        both = {**meant, **named}
+        there = _archived(table, both)
+        wanted = {digest: seq for digest, seq in both.items() if digest not in there}
         missing = [digest for digest in wanted if not blobs.has(digest)]
         if missing and not skip_missing:
             raise _lost(missing[0], wanted[missing[0]])
@@ -44,6 +45,27 @@ def copy_blobs(
         if _copy(table, blobs, wanted, before):
             return len(wanted), missing
     raise ArchiveBusyError("others write to the archive all the time", hint="try again later")
+
+
+def _named(batch: Sequence[StoredEntry]) -> dict[str, int]:
+    named: dict[str, int] = {}
+    for entry in batch:
+        for digest in blobs_of(entry):
+            named.setdefault(digest, entry.seq)
+    return named
+
+
+def _meant(batch: Sequence[StoredEntry], blobs: BlobStore) -> dict[str, int]:
+    """Blobs that are there and that only a version or the list of a folder names."""
+    contents, meant = Contents(blobs), dict[str, int]()
+    for entry in batch:
+        # A redaction says its stub, and in a stub a version is a name and no more.
+        redacted = entry.kind == "entry.redacted" or (
+            entry.salt is None and only_names(entry.kind, entry.v, entry.body)
+        )
+        for digest in sorted(contents.there(contents.meant(entry.body, redacted=redacted))):
+            meant.setdefault(digest, entry.seq)
+    return meant
 
 
 def _lost(digest: str, seq: int) -> UnknownNameError:

@@ -37,7 +37,7 @@ class Durable:
             if name.endswith(".json"):
                 self._sync_data(_added(log / name))
             _sync(log / name)
-        for folder in (log, self._table, self._table.parent):
+        for folder in (log, self._table, self._table.parent, self._table.parent.parent):
             _sync(folder)
         self._synced.update(name for name in names if name != "_last_checkpoint")
 

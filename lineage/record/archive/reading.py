@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from typing_extensions import override
@@ -18,7 +18,7 @@ from lineage.store.contract import Head, StoredEntry
 
 __all__ = ["ArchiveSource"]
 
-_ROWS, _BYTES, _WINDOW = 5_000, 32 << 20, 100_000
+_ROWS, _BLOBS, _BYTES, _WINDOW = 5_000, 500, 32 << 20, 100_000
 
 
 class ArchiveSource(Source):
@@ -37,6 +37,7 @@ class ArchiveSource(Source):
                 "first run has read it back",
             )
         self._last = last
+        self._found: dict[str, tuple[int, str, int]] = {}
         self._tables = list(place.tables(last))
         # A killed archiver may have begun another year.
         if place.entries(last.last_year + 1).open() is not None:
@@ -126,40 +127,67 @@ class ArchiveSource(Source):
         return stubs, redactions
 
     @override
-    def blobs(self, names: Iterable[str], first: int, last: int) -> Iterator[tuple[str, bytes]]:
-        wanted = set(names)
-        table = self._place.blobs
-        if not wanted or table.open() is None:
-            return
-        # Most are named by these entries first; statistics then leave other files unread.
-        for condition in (f"seq BETWEEN {first:d} AND {last:d}", f"seq <= {last:d}"):
-            if not wanted:
-                return
-            found = table.query(
-                f"SELECT DISTINCT seq, sha256, size FROM t WHERE {condition} ORDER BY seq, sha256"
-            )
-            for seq, digest, size in zip(*found.values(), strict=True):
-                if digest in wanted:
-                    wanted.discard(digest)
-                    yield digest, self._blob(table, seq, digest, size)
+    def digests(self, first: int, last: int) -> list[str]:
+        self._found = self._find(f"seq BETWEEN {first:d} AND {last:d}")
+        return list(self._found)
 
-    def _blob(self, table: ArchiveTable, seq: int, digest: str, size: int) -> bytes:
-        if not digest.isalnum():
-            raise _damaged(table, seq, f"a blob of entry {seq} has no digest for its name")
-        found = table.query(
-            f"SELECT data FROM t WHERE seq = {seq:d} AND sha256 = '{digest}' ORDER BY part",
-            position=seq,
-        )
-        data = b"".join(found["data"])
-        if hashlib.sha256(data).hexdigest() != digest or len(data) != size:
-            raise _damaged(table, seq, f"blob {digest} does not have the contents its name says")
+    @override
+    def get(self, sha256: str) -> bytes:
+        if not sha256.isalnum():
+            raise UnknownNameError(f"not the name of a blob: {sha256[:80]!r}")
+        found = self._found if sha256 in self._found else self._find(f"sha256 = '{sha256}'")
+        if sha256 not in found:
+            raise UnknownNameError(f"no blob {sha256} in the archive", hint="nor when it was made")
+        ((_, data),) = self._group([found[sha256]])
         return data
 
-    def get(self, sha256: str) -> bytes:
-        """The contents of a blob. Raises ``UnknownNameError``, ``ArchiveDamagedError``."""
-        for _, data in self.blobs([sha256], 1, self._last.size):
-            return data
-        raise UnknownNameError(f"no blob {sha256} in the archive", hint="nor in a restored store")
+    @override
+    def contents(self, digests: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+        group: list[tuple[int, str, int]] = []
+        held = 0
+        for digest in digests:
+            where = self._found[digest]
+            if group and (len(group) >= _BLOBS or held + where[2] > _BYTES):
+                yield from self._group(group)
+                group, held = [], 0
+            group.append(where)
+            held += where[2]
+        if group:
+            yield from self._group(group)
+
+    def _group(self, group: Sequence[tuple[int, str, int]]) -> Iterator[tuple[str, bytes]]:
+        """Blobs that are read at once."""
+        table, first, last = self._place.blobs, group[0][0], group[-1][0]
+        among = ", ".join(f"'{digest}'" for _, digest, _ in group)
+        found = table.query(
+            f"SELECT sha256, data FROM t WHERE seq BETWEEN {first} AND {last} "
+            f"AND sha256 IN ({among}) ORDER BY sha256, part",
+            position=first,
+        )
+        parts: dict[str, list[bytes]] = {}
+        for digest, data in zip(found["sha256"], found["data"], strict=True):
+            parts.setdefault(digest, []).append(data)
+        for seq, digest, size in group:
+            whole = b"".join(parts.get(digest, ()))
+            if hashlib.sha256(whole).hexdigest() != digest or len(whole) != size:
+                what = f"blob {digest} does not have the contents that its name says"
+                raise _damaged(table, seq, what)
+            yield digest, whole
+
+    def _find(self, condition: str) -> dict[str, tuple[int, str, int]]:
+        """Where blobs are: ``seq``, digest and size of each, by digest."""
+        table = self._place.blobs
+        if table.open() is None:
+            return {}
+        found = table.query(
+            f"SELECT DISTINCT seq, sha256, size FROM t WHERE {condition} "
+            f"AND seq <= {self._last.size} ORDER BY seq, sha256"
+        )
+        rows: list[tuple[int, str, int]] = list(zip(*found.values(), strict=True))
+        for seq, digest, _ in rows:
+            if not digest.isalnum():
+                raise _damaged(table, seq, f"a blob of entry {seq} has no digest for its name")
+        return {row[1]: row for row in rows}
 
     @override
     def blame(self, position: int) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lineage.model.changes import (
+    AuditAccessed,
     ClaimRetracted,
     EntryRedacted,
     GateDecided,
@@ -74,12 +75,19 @@ def ruled(body: Any) -> Claims:
     return Claims(states=(op,))
 
 
+def accessed(body: Any) -> Claims:
+    """``audit.accessed``: of the audit log, so it says nothing of the graph."""
+    AuditAccessed.model_validate(body)
+    return Claims()
+
+
 KINDS: dict[tuple[str, int], Callable[[Any], Claims]] = {
     (kind_of(GateDecided), 1): gate,
     (kind_of(ReproductionFinished), 1): reproduction,
     (kind_of(ClaimRetracted), 1): retraction,
     (kind_of(EntryRedacted), 1): redaction,
     (kind_of(SealKeyAdded), 1): seal_key,
+    (kind_of(AuditAccessed), 1): accessed,
     (kind_of(RedactionProposed), 1): proposed,
     (kind_of(RedactionRuled), 1): ruled,
 }

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from lineage.errors import ConfigError, LineageError
 from lineage.model.merkle import Frontier
-from lineage.record.backup import Copyable, backup_again, leftovers
+from lineage.record.backup import Copyable, backup_again
 from lineage.record.copies import Copy
 from lineage.record.ledger import verify
+from lineage.record.scratch import clear, scratch_name
 from lineage.store.blobs import BlobStore
 from lineage.store.contract import Head, Store
 
@@ -39,9 +40,9 @@ def rewrite_backups(
     heads: dict[str, Head] = {}
     for copy in copies:
         try:
-            for path in leftovers(Path(copy.place)):
-                _remove(path)
-            heads[copy.place] = _head(Path(copy.place), head_of)
+            path = Path(copy.place)
+            clear(path.parent, path.name)
+            heads[copy.place] = _head(path, head_of)
         except (OSError, LineageError) as fault:
             why[copy.place] = f"it cannot be read ({fault}): {_BACK}"
     if not heads:
@@ -90,7 +91,7 @@ def _head(path: Path, head_of: Callable[[Path], Head]) -> Head:
 @contextmanager
 def _store_in(path: Path) -> Iterator[Path]:
     """The store in a backup, copied out beside it and gone at the end."""
-    prefix = f".{path.name}.read."
+    prefix = f"{scratch_name(path.name)}~"
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=prefix) as scratch:
         try:
             with tarfile.open(path) as tar:
@@ -98,13 +99,3 @@ def _store_in(path: Path) -> Iterator[Path]:
         except (tarfile.TarError, KeyError) as fault:
             raise ConfigError(f"{path} is no backup: {fault}") from fault
         yield Path(scratch, "store.db")
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        files: Iterable[Path] = path.iterdir()
-        for file in files:
-            file.unlink()
-        path.rmdir()
-    else:
-        path.unlink()

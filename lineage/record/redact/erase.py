@@ -75,6 +75,8 @@ class Places:
     journal: Journal
     rewrite_backups: Rewrite
     rewrite_archives: Rewrite
+    clear_scratch: Callable[[], object] = lambda: None
+    """Removes scratch copies of the store that dead processes left."""
     beyond: str = ""
     """What of the store's own files is beyond this program, or nothing."""
 
@@ -192,6 +194,7 @@ def _drop_unrecorded(places: Places) -> None:
 def _finish(places: Places, report: Report, tick: Tick) -> None:
     begun = places.journal.read() or Begun()
     position = places.store.head().seq
+    places.clear_scratch()
     if places.erasable is not None and places.erasable.unerased():
         places.erasable.erase()
     if begun.refs:

@@ -91,6 +91,7 @@ _CHANGES: dict[str, dict[str, Rule]] = {
     "member.added": {**_MEMBER, "role": _TEXT},
     "member.removed": _MEMBER,
     "gate.decided": _fields("action subject decision position"),
+    "audit.accessed": _fields("what position ranges"),
     "claim.retracted": _fields("source event_id"),
     "entry.redacted": _fields(
         "source event_id proposal", stub=NESTED, reason=_TEXT, by=_TEXT

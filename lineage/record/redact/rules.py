@@ -74,8 +74,11 @@ def entry_at(store: Store, ref: EntryRef) -> StoredEntry | None:
 
 def people_needed(store: Store) -> int:
     """How many people a redaction takes: 1 or 2."""
-    rules = _recorded(store, RULED, _RULED)
-    return RedactionRuled.model_validate(parse_json(rules[-1].body)).people if rules else 1
+    return _people(_recorded(store, RULED, _RULED))
+
+
+def _people(ruled: Sequence[StoredEntry]) -> int:
+    return RedactionRuled.model_validate(parse_json(ruled[-1].body)).people if ruled else 1
 
 
 def proposals(store: Store) -> list[Proposal]:
@@ -103,8 +106,8 @@ def check_redactions(store: Store, entries: Sequence[NewEntry]) -> None:
     asked = [e for e in entries if e.claims.redacts or e.claims.retracts or e.kind == _RULED]
     if not asked:
         return
-    rules = {(e.source, e.event_id) for e in _recorded(store, RULED, _RULED)}
-    people = people_needed(store)
+    ruled = _recorded(store, RULED, _RULED)
+    rules, people = {(e.source, e.event_id) for e in ruled}, _people(ruled)
     for entry in asked:
         for ref in entry.claims.retracts:
             if (ref.source, ref.event_id) in rules:
