@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from lineage.errors import ConfigError, NotAsSealedError, SealKeyError, StoreFullError
+from lineage.errors import (
+    ConfigError,
+    NotAsSealedError,
+    SealKeyError,
+    StoreFullError,
+    UnknownNameError,
+)
 from lineage.model.checkpoint import Checkpoint
 from lineage.model.keys import PublicKey, generate_key
 from lineage.model.merkle import verify_consistency, verify_inclusion
@@ -265,6 +271,8 @@ def test_a_ledger_goes_on_under_another_name_after_a_loss(tmp_path: Path) -> Non
         assert "disk died" in key.reason
         assert PublicKey.of_text(key.replaces).name == ORIGIN
         assert Checkpoint.of_text(text_of(sealed.checkpoint.note)).origin == "example.com/log2"
+        with pytest.raises(UnknownNameError, match="two logs"):
+            prove_consistency(ws.store, next(ws.store.checkpoints()), sealed.checkpoint)
         write(ws, 1, start=5)
         kept = ws.sealer.beside.with_name(f"{ws.sealer.beside.name}-{lost.size}")
         assert kept.read_bytes() == lost.note

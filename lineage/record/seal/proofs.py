@@ -99,9 +99,14 @@ def prove_entry(store: Store, seq: int, sealed: StoredCheckpoint | None = None) 
 def prove_consistency(store: Store, old: StoredCheckpoint, new: StoredCheckpoint) -> dict[str, Any]:
     """The bundle (``lineage-consistency/1``) that shows ``new`` to extend ``old``.
 
-    Raises ``TamperedError`` where it does not.
+    Raises ``TamperedError`` where it does not, ``UnknownNameError`` for checkpoints of two logs.
     """
     before, after = _checkpoint(old), _checkpoint(new)
+    if before.origin != after.origin:
+        raise UnknownNameError(
+            f"{before.origin} and {after.origin} are two logs",
+            hint="the ledger began another: `lineage ledger keys` says where, and why",
+        )
     if old.size == 0:
         return consistency_bundle(old.note, new.note, [])
 
