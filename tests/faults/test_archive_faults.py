@@ -46,6 +46,16 @@ def _killed(what: str, place: Path, step: int) -> bool:
     return status != 0
 
 
+SHARES = 4
+"""How many tests share the steps: each has its time, and they can run side by side."""
+
+
+@pytest.fixture(params=range(SHARES))
+def first(request: pytest.FixtureRequest) -> int:
+    """The first step of a share, the next is ``SHARES`` later."""
+    return 1 + int(request.param)
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sealed store."""
@@ -97,9 +107,9 @@ def _archive(place: Path) -> None:
 
 @pytest.mark.slow
 def test_an_archiver_killed_at_any_step_is_followed_by_one_that_ends_the_same(
-    made: Path, tmp_path: Path
+    made: Path, tmp_path: Path, first: int
 ) -> None:
-    step = 1
+    step = first
     while True:
         place = _copy(made, tmp_path, f"archive{step}")
         if not _killed("archive", place, step):
@@ -108,13 +118,13 @@ def test_an_archiver_killed_at_any_step_is_followed_by_one_that_ends_the_same(
         _archive(place)
         _must_be_whole(place)
         shutil.rmtree(place)
-        step += 1
+        step += SHARES
     assert step > 20, "it was not killed where it writes"
 
 
 @pytest.mark.slow
 def test_archiving_a_redaction_killed_at_any_step_leaves_nothing_that_is_not_believed(
-    made: Path, tmp_path: Path
+    made: Path, tmp_path: Path, first: int
 ) -> None:
     before = _copy(made, tmp_path, "before")
     _archive(before)
@@ -122,7 +132,7 @@ def test_archiving_a_redaction_killed_at_any_step_leaves_nothing_that_is_not_bel
     redact(store, 5)
     fill(store, DirectoryBlobs(before / "store.blobs"), 3)
     store.close()
-    step = 1
+    step = first
     while True:
         place = _copy(before, tmp_path, f"redacted{step}")
         if not _killed("archive", place, step):
@@ -132,13 +142,13 @@ def test_archiving_a_redaction_killed_at_any_step_leaves_nothing_that_is_not_bel
         assert on_disk(place / "archive", SECRET) == []
         _must_be_whole(place)
         shutil.rmtree(place)
-        step += 1
+        step += SHARES
     assert step > 12, "it was not killed where it writes"
 
 
 @pytest.mark.slow
 def test_a_redaction_killed_at_any_step_is_followed_by_one_that_ends_the_same(
-    made: Path, tmp_path: Path
+    made: Path, tmp_path: Path, first: int
 ) -> None:
     before = _copy(made, tmp_path, "before")
     _archive(before)
@@ -148,7 +158,7 @@ def test_a_redaction_killed_at_any_step_is_followed_by_one_that_ends_the_same(
     store.close()
     digest = next(name for name in blobs.all() if blobs.get(name) == b"a diff of 4")
     (before / "erased").write_text(digest)
-    step = 1
+    step = first
     while True:
         place = _copy(before, tmp_path, f"redact{step}")
         if not _killed("redact", place, step):
@@ -157,15 +167,15 @@ def test_a_redaction_killed_at_any_step_is_followed_by_one_that_ends_the_same(
         assert on_disk(place / "archive", SECRET) == []
         assert on_disk(place / "archive", b"a diff of 4") == []
         shutil.rmtree(place)
-        step += 1
+        step += SHARES
     assert step > 8, "it was not killed where it writes"
 
 
 @pytest.mark.slow
-def test_a_restore_killed_at_any_step_goes_on(made: Path, tmp_path: Path) -> None:
+def test_a_restore_killed_at_any_step_goes_on(made: Path, tmp_path: Path, first: int) -> None:
     before = _copy(made, tmp_path, "before")
     _archive(before)
-    step = 1
+    step = first
     while True:
         place = _copy(before, tmp_path, f"restore{step}")
         if not _killed("restore", place, step):
@@ -178,7 +188,7 @@ def test_a_restore_killed_at_any_step_goes_on(made: Path, tmp_path: Path) -> Non
         store.close()
         again.close()
         shutil.rmtree(place)
-        step += 1
+        step += SHARES
     assert step > 8, "it was not killed where it writes"
 
 
