@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tests.neo4j_server import Neo4jAt
     from tests.s3_server import S3Server
 
+pytestmark = pytest.mark.sqlite
 KEY = generate_key("example.test/log")
 
 

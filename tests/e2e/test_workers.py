@@ -43,6 +43,7 @@ def is_there(pid: int) -> bool:
     return True
 
 
+@pytest.mark.sqlite
 def test_a_file_is_served_by_one_process(tmp_path: Path) -> None:
     refused = lineage(tmp_path, "serve", "--port", "0", "--workers", "2", "--json")
     assert refused.returncode == 64

@@ -21,6 +21,7 @@ from lineage.record.seal.keys import ledger_keys
 from tests.sealing import ORIGIN, opened, write
 from tests.serving import environment, lineage
 
+pytestmark = pytest.mark.sqlite
 ROOT = Path(__file__).parents[2]
 STEPS = {
     "before it is signed": "lineage.record.seal.sealer:Sealer._sign",

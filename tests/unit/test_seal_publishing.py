@@ -103,6 +103,7 @@ def test_what_a_place_lacks_comes_with_the_next(tmp_path: Path, setting: str) ->
             assert place.read(f"{ORIGIN}/checkpoints/{size:020d}") is not None
 
 
+@pytest.mark.sqlite
 def test_a_database_of_before_what_was_published_takes_nothing(
     tmp_path: Path, setting: str
 ) -> None:
