@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lineage.model.notes import generate_key
@@ -72,6 +72,10 @@ _ACTIONS: list[Callable[[_History, int], None]] = [
 
 
 @pytest.mark.slow
+@example(
+    actions=[(_History.put, 1), (_History.seal, 1), (_History.fill, 1), (_History.seal, 1)],
+    batch=11, until=79,
+)  # fmt: skip
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     actions=st.lists(

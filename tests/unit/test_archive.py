@@ -116,6 +116,17 @@ def test_a_checkpoint_signed_after_its_entries_were_archived_joins_them(
     assert list(_restored(place, tmp_path).checkpoints()) == list(store.checkpoints())
 
 
+def test_a_checkpoint_between_what_was_archived_is_not_left_out(
+    store: SqliteStore, blobs: DirectoryBlobs, place: Archive, tmp_path: Path
+) -> None:
+    _all(store, blobs, place)
+    seal(store, KEY)
+    fill(store, blobs, 5)
+    seal(store, KEY)
+    assert archive(store, blobs, place).checkpoints == 2
+    assert list(_restored(place, tmp_path).checkpoints()) == list(store.checkpoints())
+
+
 def test_the_archive_of_another_ledger_is_refused(
     store: SqliteStore, blobs: DirectoryBlobs, place: Archive, tmp_path: Path
 ) -> None:

@@ -36,11 +36,15 @@ def heads_of_batch(
 
 
 def note_late_checkpoints(store: Store, place: Archive) -> int:
-    """Add heads of checkpoints that were signed after their entries had been archived; how many."""
-    last, known = place.last(), place.checkpoints()
+    """Add heads of checkpoints that were signed after their entries had been archived; how many.
+
+    Any may be missing, not only the last: their entries were archived by themselves, or another
+    archiver came between.
+    """
+    last, known = place.last(), place.sealed_sizes()
     if last is None:
         return 0
-    late = list(_checkpoints(store, known[-1].size if known else 0, last.size))
+    late = [c for c in _checkpoints(store, 0, last.size) if c.size not in known]
     if not late:
         return 0
     heads, earlier = [], place.all_heads()

@@ -53,9 +53,12 @@ class Archive:
         rows = self._heads("ORDER BY size DESC LIMIT 1")
         return rows[0] if rows else None
 
-    def checkpoints(self, after: int = 0) -> list[HeadRow]:
-        """Heads with a checkpoint, of more than ``after`` entries, by size."""
-        return self._heads(f"WHERE checkpoint IS NOT NULL AND size > {after:d} ORDER BY size")
+    def sealed_sizes(self) -> set[int]:
+        """Sizes of the checkpoints that are in the archive."""
+        if self.heads.open() is None:
+            return set()
+        found = self.heads.query("SELECT DISTINCT size FROM t WHERE checkpoint IS NOT NULL")
+        return set(found["size"])
 
     def all_heads(self) -> list[HeadRow]:
         """Every head, by size."""
