@@ -64,6 +64,17 @@ class ClaimWriter:
         self._names.flush()
         self._rows.flush()
 
+    def finish(self) -> None:
+        """The transaction ends: bring states to what is left of them, each once.
+
+        Whoever redacts somebody's thousand runs erases as many operations of one key.
+        """
+        if self._rewritten:
+            self._flush()
+            keys, self._rewritten = self._rewritten, {}
+            for key in keys:
+                self._states.rewrite(key)
+
     def know(self, urns: Sequence[str], seq: int) -> None:
         """Make every id that an entry mentions known."""
         self._derivation.begin()
@@ -255,9 +266,9 @@ class ClaimWriter:
 
     def _rewrite(self, now: int) -> None:
         self._flush()
-        keys, self._rewritten = self._rewritten, {}
         changes, self._changes = self._changes, Changes()
-        for key in keys:
+        for key in [key for key in self._rewritten if key[1] == StateType.SAME_AS]:
+            del self._rewritten[key]  # derived edges below follow from equivalences
             self._states.rewrite(key)
         for change in changes.versions.values():
             change.gone = True

@@ -71,6 +71,7 @@ class Writer:
 
     def finish(self) -> None:
         """Write what waits, and the new head."""
+        self._claims.finish()
         self._names.flush()
         self._rows.flush()
         self._connection.execute(
