@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import wait
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,9 +18,9 @@ import pytest
 
 from lineage.model.ids import artifact_id, run_id, with_version
 from lineage.record.interpret import interpret as interpret_real
-from lineage.store.contract import Direction, History, Receipt, View
+from lineage.store.contract import Direction, History, NewEntry, Receipt, View
 from lineage.store.memory import MemoryStore
-from lineage.store.neo4j import Neo4jStore, schema
+from lineage.store.neo4j import Neo4jStore, schema, statements
 from lineage.store.neo4j.connection import Database
 from lineage.store.neo4j.walk import closure_query
 from lineage.testing.builders import generated, used
@@ -46,6 +49,11 @@ def _diamond(depth: int, width: int = 3) -> list[Any]:
 
 def _version(level: int, i: int) -> str:
     return with_version(artifact_id("n", f"{level}-{i}"), "1.a")
+
+
+def _many(count: int) -> list[NewEntry]:
+    runs = (run_id("jobs", "many", str(n)) for n in range(count))
+    return [entry_of(used(_version(0, n % 7), run, n)) for n, run in enumerate(runs)]
 
 
 # --- plans
@@ -235,3 +243,63 @@ def test_a_real_history_equals_the_definition(database: Database, tmp_path: Path
     for node in memory.page(view, versions=True, limit=60):
         for direction in Direction:
             assert store.walk([node], direction, view) == memory.walk([node], direction, view)
+
+
+# --- interrupted
+
+
+@pytest.mark.parametrize("waits", [1, 2])
+def test_an_interrupt_while_writes_are_under_way_leaves_nothing_of_them(
+    database: Database, monkeypatch: pytest.MonkeyPatch, waits: int
+) -> None:
+    """A statement that came behind its transaction's end would be committed by itself."""
+    store = Neo4jStore(database, interpret)
+    entries = _many(1000)
+    left = [waits]
+
+    def interrupted(sent: Sequence[Any]) -> Any:
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        return wait(sent)
+
+    monkeypatch.setattr(statements, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.append(entries)
+    monkeypatch.undo()
+    assert store.counts() == {"entries": 0, "nodes": 0, "edges": 0, "states": 0}
+    assert list(store.entries()) == []
+    assert [receipt.seq for receipt in store.append(entries)] == list(range(1, 1001))
+    assert [entry.seq for entry in store.entries()] == list(range(1, 1001))
+
+
+def test_a_process_that_is_interrupted_leaves_whole_batches(neo4j_at: Neo4jAt) -> None:
+    """SIGINT at any moment: it ends soon, and the next one goes on from a sound ledger."""
+    program = """
+import sys
+from tests.unit.test_neo4j_store import Database, Neo4jStore, _many, interpret
+store = Neo4jStore(Database.open(sys.argv[1], sys.stdin.readline().strip()), interpret)
+print("up", flush=True)
+entries = _many(20_000)
+for start in range(0, 20_000, 1000):
+    store.append(entries[start : start + 1000])
+"""
+    with Database.open(neo4j_at.url, neo4j_at.password) as database:
+        schema.migrate(database)
+        store = Neo4jStore(database, interpret)
+        for after in (0.3, 0.9, 1.4):
+            process = subprocess.Popen(
+                [sys.executable, "-c", program, neo4j_at.url],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(f"{neo4j_at.password}\n")
+            process.stdin.flush()
+            assert process.stdout.readline() == "up\n"
+            time.sleep(after)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=30)
+            seqs = [entry.seq for entry in store.entries()]
+            assert seqs == list(range(1, store.head().seq + 1))
+            assert len(seqs) % 1000 == 0

@@ -6,6 +6,7 @@ it is busy for about as long as we are. A question waits for the writes before i
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import Executor, Future, wait
 from types import TracebackType
 from typing import Any, Self
@@ -26,6 +27,8 @@ class Statements:
         self._tx = tx
         self._executor = executor
         self._sent: list[Future[None]] = []
+        self._busy = threading.Lock()
+        self._ended = False
 
     def rows(self, query: str, **parameters: Any) -> list[list[Any]]:
         """Rows of a question, which sees everything that was written before it."""
@@ -40,12 +43,15 @@ class Statements:
             self._sent.append(self._executor.submit(self._write, query, parameters))
 
     def _write(self, query: str, parameters: dict[str, Any]) -> None:
-        self._tx.run(query, parameters).consume()
+        with self._busy:
+            # Behind its end a statement would be a transaction of its own.
+            if not self._ended:
+                self._tx.run(query, parameters).consume()
 
     def finish(self) -> None:
         """Wait for the writes. Raises what the first of them raised that failed."""
+        wait(self._sent)
         sent, self._sent = self._sent, []
-        wait(sent)
         for future in sent:
             future.result()
 
@@ -58,4 +64,16 @@ class Statements:
         fault: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        wait(self._sent)  # whoever ends the transaction has the connection for itself
+        """Return when nothing is under way: whoever ends the transaction has the connection alone.
+
+        Told to stop meanwhile (Ctrl-C), it gives the connection up: then the database rolls back.
+        """
+        try:
+            self._ended = True
+            for future in self._sent:
+                future.cancel()
+            with self._busy:
+                return
+        except KeyboardInterrupt:
+            self._tx._cancel()  # noqa: SLF001  # what the driver does when it is interrupted
+            raise
