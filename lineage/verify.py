@@ -763,11 +763,12 @@ def tell(result: dict[str, Any], *, body: bool) -> None:
 
 
 def main(words: list[str] | None = None) -> int:
-    """Exit 0 if everything holds, 1 if something does not, 2 if that cannot be decided."""
+    """Exit 0 if everything holds, 1 if not, 2 if that cannot be decided, 74 if unheard."""
     parser = argparse.ArgumentParser(
         prog="lineage-verify",
         description="Check checkpoints, proofs and exports of a Lineage ledger. All files are of "
-        "one ledger, and must show one history. Exit 0: holds; 1: does not; 2: undecided.",
+        "one ledger, and must show one history. Exit 0: holds; 1: does not; 2: undecided, "
+        "or asked for wrongly; 74: the result cannot be written.",
     )
     add = parser.add_argument
     add("files", nargs="+", metavar="FILE", help="a checkpoint, a proof, or an exported ledger")
@@ -787,10 +788,17 @@ def main(words: list[str] | None = None) -> int:
     except (BadError, OSError) as fault:
         print(f"lineage-verify: {fault}", file=sys.stderr)
         return 2
-    if asked.json:
-        print(json.dumps(result, indent=2))
-    else:
-        tell(result, body=asked.body)
+    try:
+        if asked.json:
+            print(json.dumps(result, indent=2))
+        else:
+            tell(result, body=asked.body)
+        sys.stdout.flush()
+    except OSError as fault:
+        # Nobody read the verdict: that is not the verdict's fault, and no other verdict either.
+        sys.stdout = None  # else Python tries again at its end
+        print(f"lineage-verify: the result cannot be written: {fault}", file=sys.stderr)
+        return 74
     return {"HOLDS": 0, "DOES NOT HOLD": 1, "UNDECIDED": 2}[result["verdict"]]
 
 

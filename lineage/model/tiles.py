@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
+from lineage.errors import TamperedError
 from lineage.model.merkle import TILE, Frontier, Tile, node_hash, root_of, split
 
 __all__ = ["Tiles", "tiles_of"]
@@ -62,7 +63,11 @@ class Tiles:
 
     def _missing(self, had: dict[int, bytes], level: int, number: int) -> bytes:
         if level == 0:
-            raise IndexError(number)
+            raise TamperedError(
+                f"entry {number + 1} is missing",
+                hint="`lineage ledger verify` tells what else does not hold",
+                position=number + 1,
+            )
         first = number * TILE
         had[number] = root_of(self._hashes(level - 1, first, first + TILE))
         del self._read[level - 1, number]  # read once: a whole ledger is not kept in memory

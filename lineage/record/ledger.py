@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from lineage.errors import LineageError
+from lineage.errors import LineageError, TamperedError
 from lineage.model.canonical import parse_json
 from lineage.model.changes import CHANGES
 from lineage.model.claims import EntryRef
@@ -97,13 +97,31 @@ def verify(
     reading = _Reading(blobs, expect or {})
     for entry in later:
         reading.tell(entry)
-    for entry in store.entries():
-        if entry.seq > head.seq:
-            break
-        reading.read(entry)
-        if progress is not None:
-            progress(reading.result.entries)
+    try:
+        for entry in _readable(store):
+            if entry.seq > head.seq:
+                break
+            reading.read(entry)
+            if progress is not None:
+                progress(reading.result.entries)
+    except TamperedError as fault:
+        return reading.broken(fault)
     return reading.finish(head)
+
+
+def _readable(store: Ledger) -> Iterator[StoredEntry]:
+    """Every entry before the first that cannot even be read. Raises ``TamperedError`` for that."""
+    read = 0
+    try:
+        for entry in store.entries():
+            yield entry
+            read = entry.seq
+    except TamperedError as fault:
+        # Stores read many at a time: those before it hold, or come first.
+        position = fault.where.get("position")
+        if isinstance(position, int) and position > read + 1:
+            yield from store.entries(read, position - 1 - read)
+        raise
 
 
 class _Reading:
@@ -149,6 +167,13 @@ class _Reading:
             # Of several the last in the order of (event id, source) stands, as in the stores.
             told = (entry.event_id, entry.source, stub)
             self._stubs[target] = max(told, self._stubs.get(target, told))
+
+    def broken(self, fault: TamperedError) -> Verification:
+        """What is behind cannot be told."""
+        position = fault.where.get("position")
+        self._fault(position if isinstance(position, int) else 0, fault.message)
+        self.result.root = self._frontier.root().hex()
+        return self.result
 
     def finish(self, head: Head) -> Verification:
         result = self.result

@@ -494,3 +494,17 @@ def test_a_ledger_of_nothing_is_sound(tmp_path: Path) -> None:
     result = verify.check([path], [], set(), 0)
     assert not result["files"][0]["faults"]
     assert root.hex() in result["files"][0]["facts"][0]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_verdict_that_nobody_can_read_is_no_other_verdict(tmp_path: Path) -> None:
+    """Exit 1 would say that what holds was altered."""
+    (proof,) = put(tmp_path, proof=FILES["proof"])
+    words = [sys.executable, verify.__file__, proof, *KEY_WORDS]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            words, stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path
+        )
+    assert done.returncode == 74, done.stderr
+    assert done.stderr.startswith("lineage-verify: the result cannot be written")
+    assert "Traceback" not in done.stderr

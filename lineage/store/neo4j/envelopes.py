@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from lineage.model.envelope import Actor, Envelope
 from lineage.store.bodies import pack_body, unpack_body
 from lineage.store.contract import StoredEntry
 from lineage.store.neo4j.documents import pack, unpack
+from lineage.store.whole import whole_entry
 
 __all__ = ["ENTRY", "body_of", "entry_of", "entry_row", "packed"]
 
@@ -31,7 +33,11 @@ def entry_row(ref: str, envelope: Envelope, leaf: bytes, salt: bytes | None, bod
 
 
 def entry_of(row: Sequence[Any]) -> StoredEntry:
-    """An entry from the properties that ``ENTRY`` names."""
+    """An entry from the properties that ``ENTRY`` names. Raises ``TamperedError``."""
+    return whole_entry(row[0], partial(_decoded, row))
+
+
+def _decoded(row: Sequence[Any]) -> StoredEntry:
     seq, at, kind, source, told, leaf, salt, body = row
     v, event_id, actor, verified, commitment = json.loads(told)
     return StoredEntry(

@@ -12,6 +12,7 @@ from lineage.model.tiles import tiles_of
 from lineage.store.contract import Guard, Head, StoredCheckpoint
 from lineage.store.neo4j.reading import Reading
 from lineage.store.sizes import require_sizes
+from lineage.store.whole import whole_checkpoint
 
 __all__ = [
     "KEEP_TILES", "adopt", "checkpoints_after", "fill_tiles", "keep_tiles", "last_checkpoint",
@@ -110,4 +111,4 @@ def _one(result: neo4j.Result) -> list[Any]:
 
 def _checkpoint(row: Sequence[Any]) -> StoredCheckpoint:
     size, sealed_at, note = row
-    return StoredCheckpoint(size, sealed_at, bytes(note))
+    return whole_checkpoint(size, sealed_at, bytes(note) if isinstance(note, bytearray) else note)

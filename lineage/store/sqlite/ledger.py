@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from functools import partial
 
 import apsw
 
@@ -13,6 +13,7 @@ from lineage.store.contract import Head, StoredEntry
 from lineage.store.sqlite.connection import Row, query
 from lineage.store.sqlite.texts import pack_event_id, pack_text, unpack_event_id
 from lineage.store.sqlite.texts import unpack_text as text
+from lineage.store.whole import whole_entry
 
 __all__ = ["entries_after", "find", "head", "position_at"]
 
@@ -31,16 +32,16 @@ def head(connection: apsw.Connection) -> Head:
 
 def entries_after(connection: apsw.Connection, after: int, limit: int) -> list[StoredEntry]:
     """Up to ``limit`` entries with seq > ``after``."""
-    return list(_decoded(query(connection, _ENTRIES, (after, limit))))
+    rows = query(connection, _ENTRIES, (after, limit))
+    return [whole_entry(row[0], partial(_decoded, row)) for row in rows]
 
 
-def _decoded(rows: Iterable[Row]) -> Iterator[StoredEntry]:
-    for row in rows:
-        seq, at, kind, v, source, event_id, actor, verified, salt, packed, body, commit, leaf = row
-        yield StoredEntry(
-            seq, at, text(kind), v, text(source), unpack_event_id(event_id),
-            Actor(text(actor), text(verified)), salt, unpack_body(packed, body), commit, leaf,
-        )  # fmt: skip
+def _decoded(row: Row) -> StoredEntry:
+    seq, at, kind, v, source, event_id, actor, verified, salt, packed, body, commit, leaf = row
+    return StoredEntry(
+        seq, at, text(kind), v, text(source), unpack_event_id(event_id),
+        Actor(text(actor), text(verified)), salt, unpack_body(packed, body), commit, leaf,
+    )  # fmt: skip
 
 
 def find(connection: apsw.Connection, source: str, event_id: str) -> int | None:

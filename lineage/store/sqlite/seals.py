@@ -10,6 +10,7 @@ from lineage.model.merkle import Tile
 from lineage.model.tiles import tiles_of
 from lineage.store.contract import StoredCheckpoint
 from lineage.store.sqlite.connection import query, rows_of
+from lineage.store.whole import whole_checkpoint
 
 __all__ = [
     "checkpoint_of", "checkpoints_after", "fill_tiles", "keep_checkpoints", "keep_tiles",
@@ -24,7 +25,7 @@ _CHECKPOINTS = "SELECT size, sealed_at, note FROM checkpoint"
 def checkpoint_of(connection: apsw.Connection, size: int) -> StoredCheckpoint | None:
     """The checkpoint of just that many entries."""
     rows = rows_of(connection, f"{_CHECKPOINTS} WHERE size = ?", (size,))
-    return StoredCheckpoint(*rows[0]) if rows else None
+    return whole_checkpoint(*rows[0]) if rows else None
 
 
 def keep_checkpoints(connection: apsw.Connection, some: Iterable[StoredCheckpoint]) -> None:
@@ -42,7 +43,7 @@ def checkpoints_after(
     sql = f"{_CHECKPOINTS} WHERE size > ? ORDER BY size LIMIT ?"
     if _is_older(connection):
         return []
-    return [StoredCheckpoint(*row) for row in query(connection, sql, (after, limit))]
+    return [whole_checkpoint(*row) for row in query(connection, sql, (after, limit))]
 
 
 def last_checkpoint(connection: apsw.Connection) -> StoredCheckpoint | None:
@@ -50,7 +51,7 @@ def last_checkpoint(connection: apsw.Connection) -> StoredCheckpoint | None:
     if _is_older(connection):
         return None
     rows = rows_of(connection, f"{_CHECKPOINTS} ORDER BY size DESC LIMIT 1")
-    return StoredCheckpoint(*rows[0]) if rows else None
+    return whole_checkpoint(*rows[0]) if rows else None
 
 
 def _is_older(connection: apsw.Connection) -> bool:
