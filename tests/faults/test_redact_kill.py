@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import apsw
 import pytest
@@ -129,6 +130,49 @@ def _does(*words: str) -> tuple[int, str]:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), said
 
 
+def _serve() -> None:
+    """Fork for every line that is asked."""
+    for line in sys.stdin:
+        name, *arguments = json.loads(line)
+        answer = _redact(*arguments) if name == "redact" else _does(*arguments)
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+class _Forking:
+    """A process that has everything imported, and nothing begun that does not survive a fork."""
+
+    def __init__(self) -> None:
+        words = [sys.executable, "-c", "from tests.faults.test_redact_kill import _serve; _serve()"]
+        root = str(Path(__file__).parents[2])
+        self._process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            env=os.environ | {"PYTHONPATH": root},
+        )  # fmt: skip
+
+    def redact(self, words: list[str], at: int) -> tuple[int, int]:
+        """``_redact`` there."""
+        ended, step = self._ask("redact", words, at)
+        return ended, step
+
+    def does(self, *words: str) -> tuple[int, str]:
+        """``_does`` there."""
+        status, said = self._ask("does", *words)
+        return status, said
+
+    def _ask(self, *request: Any) -> Any:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(request), file=self._process.stdin, flush=True)
+        return json.loads(self._process.stdout.readline())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+
 def _holds(root: Path, *needles: bytes) -> list[str]:
     return [
         str(path.relative_to(root))
@@ -167,29 +211,30 @@ def test_a_killed_redaction_repeated_ends_the_same(
     shutil.rmtree(made)
     shutil.copytree(place, made)
     salts = [entry.salt for entry in _entries(place / "home")]
-    ended, steps = _redact(words, 0)
-    assert ended == 0
-    clean = _shown(place / "home")
-    needles = [gone, *(s for s, (_, erased) in zip(salts, clean, strict=False) if s and erased)]
-    assert len(needles) > 1
-    assert len(_holds(made, *needles)) >= 3
-    assert _holds(place, *needles) == []
-    assert (place / "two.tar").read_bytes() != (made / "two.tar").read_bytes()
-    points = POINTS // 3 if archived else POINTS
-    for at in sorted({1 + n * (steps - 1) // points for n in range(points + 1)}):
-        shutil.rmtree(place)
-        shutil.copytree(made, place)
-        ended, _ = _redact(words, at)
-        assert os.WIFSIGNALED(ended), at
-        status, said = _does(*words)
-        assert status == 0, (at, said)
-        assert _holds(place, *needles) == [], at
-        assert _shown(place / "home") == clean, at
-        left = sorted(path.name for path in place.iterdir() if path.name != "archive")
-        assert left == ["home", "one.tar", "two.tar"], at
-        status, said = _does("redactions", "list", "--json")
-        assert not json.loads(said)["unfinished"], at
-        if archived:
-            status, said = _does("archive", str(place / "archive"), "--verify", "--json")
-            assert json.loads(said)["redacted"] == 1, (at, said)
-    assert _does("ledger", "verify")[0] == 0
+    with _Forking() as forking:
+        ended, steps = forking.redact(words, 0)
+        assert ended == 0
+        clean = _shown(place / "home")
+        needles = [gone, *(s for s, (_, erased) in zip(salts, clean, strict=False) if s and erased)]
+        assert len(needles) > 1
+        assert len(_holds(made, *needles)) >= 3
+        assert _holds(place, *needles) == []
+        assert (place / "two.tar").read_bytes() != (made / "two.tar").read_bytes()
+        points = POINTS // 3 if archived else POINTS
+        for at in sorted({1 + n * (steps - 1) // points for n in range(points + 1)}):
+            shutil.rmtree(place)
+            shutil.copytree(made, place)
+            ended, _ = forking.redact(words, at)
+            assert os.WIFSIGNALED(ended), at
+            status, said = forking.does(*words)
+            assert status == 0, (at, said)
+            assert _holds(place, *needles) == [], at
+            assert _shown(place / "home") == clean, at
+            left = sorted(path.name for path in place.iterdir() if path.name != "archive")
+            assert left == ["home", "one.tar", "two.tar"], at
+            status, said = forking.does("redactions", "list", "--json")
+            assert not json.loads(said)["unfinished"], at
+            if archived:
+                status, said = forking.does("archive", str(place / "archive"), "--verify", "--json")
+                assert json.loads(said)["redacted"] == 1, (at, said)
+        assert forking.does("ledger", "verify")[0] == 0
