@@ -175,7 +175,7 @@ def test_what_is_redacted_goes_from_the_archive_with_the_next_run(tmp_path: Path
     redact(store, 5)
     store.close()
     said = lineage(home, "archive", str(place), "--unsealed")
-    assert "1 entries were redacted in it" in said.stdout
+    assert "redacted in it: 1 entry\n" in said.stdout
     assert on_disk(place, b'"secret-4"') == []
 
 
@@ -301,3 +301,30 @@ def test_a_store_moves_to_neo4j_and_back(neo4j_at: Neo4jAt, tmp_path: Path) -> N
         for where, more in ((home, {}), (there, team), (back, {}))
     }
     assert len(answers) == 1
+
+
+def test_an_archive_says_what_it_leaves_behind(tmp_path: Path) -> None:
+    home, place = _home(tmp_path), str(tmp_path / "archive")
+    store = SqliteStore(home / "store.db", interpret)
+    fill(store, DirectoryBlobs(home / "store.blobs"), 3)
+    store.close()
+    said = lineage(home, "archive", place, "--compact").stdout
+    assert "3 entries after the last checkpoint wait: seal, or archive with --unsealed" in said
+    assert "24 entries, 3 blobs, 1 checkpoint\n" in said
+    assert " files are " not in said
+    assert _said(lineage(home, "archive", place, "--json"))["waiting"] == 3
+    assert _said(lineage(home, "archive", place, "--unsealed", "--json"))["waiting"] == 0
+
+
+def test_what_is_no_backup_is_said_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_text("[]")
+    error = _error(
+        lineage(tmp_path / "home", "restore", "--from", str(tmp_path / "keys.json"), "--json"),
+        "bad-setting", 64,
+    )  # fmt: skip
+    assert error["message"].endswith("is no whole backup: it is no tar file")
+
+
+def test_one_entry_is_not_entries(tmp_path: Path) -> None:
+    made = lineage(tmp_path / "home", "ledger", "init-key", "--name", "example.test/log")
+    assert "sealed 1 entry\n" in made.stdout
