@@ -108,6 +108,11 @@ class Settings:
         return self.store_key_file
 
     @property
+    def key_beside(self) -> Path:
+        """Where the key is unless LINEAGE_STORE_KEY_FILE names another place."""
+        return self.store_path.with_suffix(".key")
+
+    @property
     def last_checkpoint(self) -> Path:
         """The last checkpoint, beside the store: a store restored from an older copy lacks it."""
         return self.store_path.with_suffix(".checkpoint")

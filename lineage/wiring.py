@@ -15,6 +15,7 @@ from lineage.errors import (
     ArchiveForeignError,
     LineageError,
     NothingSealedError,
+    StoreKeyError,
     StoreUnavailableError,
 )
 from lineage.model.envelope import Actor
@@ -25,7 +26,7 @@ from lineage.record.backlog import Backlog
 from lineage.record.backup import Copyable, unpack
 from lineage.record.copies import ARCHIVE, Copies, Copy
 from lineage.record.dead_letters import DeadLetters
-from lineage.record.identity import local_actor, restore_key, store_key
+from lineage.record.identity import copy_key, local_actor, restore_key, store_key
 from lineage.record.intake import Intake
 from lineage.record.interpret import interpret
 from lineage.record.pulse import Pulse
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Workspace",
+    "copy_key",
     "copyable",
     "erasing_places",
     "local_actor",
@@ -61,6 +63,7 @@ __all__ = [
     "open_source",
     "open_store",
     "open_workspace",
+    "require_key",
     "scratch_store",
     "store_key",
 ]
@@ -89,13 +92,39 @@ def open_store(settings: Settings, *, read_only: bool = False) -> Store:
 
 
 def _open(
-    settings: Settings, *, read_only: bool, patient: bool
+    settings: Settings, *, read_only: bool, patient: bool, bind: bool = True
 ) -> tuple[Store, Callable[[], None]]:
     if settings.store_kind == "neo4j":
         return _open_neo4j(settings, read_only=read_only, patient=patient)
-    from lineage.store.sqlite import SqliteStore
+    store = _sqlite()(settings.store_path, interpret, read_only=read_only)
+    try:
+        if not settings.is_audit:  # it has the key of the store that it is of
+            _hold_key(store, settings, bind=bind)
+    except BaseException:
+        store.close()
+        raise
+    return store, lambda: None
 
-    return SqliteStore(settings.store_path, interpret, read_only=read_only), lambda: None
+
+def _hold_key(store: SqliteStore, settings: Settings, *, bind: bool) -> None:
+    """Bind the store's key, or compare it; no other is made for entries that have one."""
+    if not settings.key_path.exists() and store.keyprint():
+        raise StoreKeyError(
+            f"{settings.key_path} is missing: the key that {store.path} was recorded under",
+            hint="copy it there, or name its file by LINEAGE_STORE_KEY_FILE; every backup holds it",
+        )
+    if not store.read_only:
+        store.bind_key(store_key(settings), first=bind)
+
+
+def require_key(settings: Settings) -> None:
+    """Raise ``StoreKeyError`` where a store has a key, and it is missing or another one."""
+    if settings.store_kind != "sqlite" or not settings.store_path.exists():
+        return
+    with closing(_sqlite()(settings.store_path, interpret, read_only=True)) as store:
+        _hold_key(store, settings, bind=False)
+        if store.keyprint():
+            store.bind_key(store_key(settings))
 
 
 def _open_neo4j(
@@ -278,16 +307,17 @@ def _keep_out_of_git(home: Path) -> None:
 
 @contextmanager
 def open_workspace(
-    settings: Settings, *, read_only: bool = False, patient: bool = False
+    settings: Settings, *, read_only: bool = False, patient: bool = False, bind: bool = True
 ) -> Iterator[Workspace]:
     """Open everything, and close it at the end.
 
     ``patient``: a database that is away is no error yet; ``verify`` judges it when it is back.
+    Without ``bind`` a file that has no key yet is not bound to the one in use.
     """
     if not read_only:
         settings.store_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _keep_out_of_git(settings.home)
-    store, verify = _open(settings, read_only=read_only, patient=patient)
+    store, verify = _open(settings, read_only=read_only, patient=patient, bind=bind)
     audit = AuditLog(None if settings.is_audit else lambda: _open_audit(settings.audit))
     try:
         recorder = Recorder(store, key=store_key(settings))

@@ -7,9 +7,10 @@ from dataclasses import asdict
 import click
 
 from lineage.cli.context import emit, json_option, note_access, purpose_option, workspace
+from lineage.cli.counts import counted
 from lineage.cli.progress import progress
 from lineage.errors import ArchiveDamagedError, ConfigError
-from lineage.record.archive import Archive, ArchiveSource
+from lineage.record.archive import Archive, Archived, ArchiveSource
 from lineage.record.archive import archive as archive_into
 from lineage.record.archive.checking import verify_archive
 from lineage.record.copies import ARCHIVE
@@ -58,23 +59,31 @@ def archive(
             ws.store, ws.blobs, target,
             unsealed=unsealed, skip_missing=skip_missing_blobs, progress=tick,
         )  # fmt: skip
-    files = target.compact() if compact else None
-    value = {"place": target.uri, **asdict(done), "compacted": files}
+        waiting = ws.store.head().seq - done.size
+    merged = target.compact() if compact else None
+    value = {"place": target.uri, **asdict(done), "waiting": waiting, "compacted": merged}
+    emit(value, as_json=as_json, human=lambda: _tell(target, done, waiting, merged))
 
-    def human() -> None:
-        click.echo(f"archived: {done.size:,} entries, root {done.root}")
+
+def _tell(target: Archive, done: Archived, waiting: int, merged: tuple[int, int] | None) -> None:
+    click.echo(f"archived: {counted(done.size, 'entry')}, root {done.root}")
+    click.echo(
+        f"new in {target.uri}: {counted(done.entries, 'entry')}, {counted(done.blobs, 'blob')}, "
+        f"{counted(done.checkpoints, 'checkpoint')}"
+    )
+    if done.erased:
+        click.echo(f"redacted in it: {counted(done.erased, 'entry')}")
+    if waiting:
         click.echo(
-            f"{done.entries:,} entries, {done.blobs:,} blobs and {done.checkpoints:,} checkpoints "
-            f"are new in {target.uri}"
+            f"{counted(waiting, 'entry')} after the last checkpoint "
+            f"{'waits' if waiting == 1 else 'wait'}: seal, or archive with --unsealed"
         )
-        if done.erased:
-            click.echo(f"{done.erased:,} entries were redacted in it")
-        if files:
-            click.echo(f"compacted: {files[0]:,} files are {files[1]:,} now")
-        for digest in done.missing_blobs:
-            click.echo(f"  lost: blob {digest}")
-
-    emit(value, as_json=as_json, human=human)
+    if merged and merged[0] == merged[1]:
+        click.echo(f"compacted: nothing to merge, {counted(merged[0], 'file')}")
+    elif merged:
+        click.echo(f"compacted: {counted(merged[0], 'file')} merged into {merged[1]:,}")
+    for digest in done.missing_blobs:
+        click.echo(f"  lost: blob {digest}")
 
 
 def _verify(target: Archive, *, as_json: bool) -> None:
@@ -97,7 +106,8 @@ def _verify(target: Archive, *, as_json: bool) -> None:
     def human() -> None:
         shown = "sound" if value["sound"] else "NOT SOUND"
         click.echo(
-            f"{shown}: {result.entries:,} entries, {result.blobs:,} blobs, root {result.root}"
+            f"{shown}: {counted(result.entries, 'entry')}, {counted(result.blobs, 'blob')}, "
+            f"root {result.root}"
         )
         for fault in result.faults[:20]:
             click.echo(f"  {f'entry {fault.position}' if fault.position else 'head'}: {fault.what}")

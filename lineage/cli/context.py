@@ -35,9 +35,11 @@ OF_AUDIT = "lineage.audit"
 
 
 @contextmanager
-def workspace(*, read_only: bool = False, settings: Settings | None = None) -> Iterator[Workspace]:
+def workspace(
+    *, read_only: bool = False, settings: Settings | None = None, bind: bool = True
+) -> Iterator[Workspace]:
     """The store and all that belongs to it, closed at the end."""
-    with open_workspace(settings or settings_here(), read_only=read_only) as opened:
+    with open_workspace(settings or settings_here(), read_only=read_only, bind=bind) as opened:
         yield opened
 
 

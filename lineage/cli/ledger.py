@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from lineage.cli.context import emit, json_option, note_access, purpose_option, workspace
+from lineage.cli.counts import counted
 from lineage.cli.export import export
 from lineage.cli.progress import progress
 from lineage.errors import ConfigError, TamperedError, UnknownNameError
@@ -19,7 +20,7 @@ from lineage.record.ledger import verify as verify_ledger
 from lineage.record.rebuild import rebuild as rebuild_into
 from lineage.record.seal.checking import promises
 from lineage.store.contract import StoredEntry
-from lineage.wiring import Workspace, copyable, noted_copy, scratch_store
+from lineage.wiring import Workspace, copyable, noted_copy, require_key, scratch_store
 
 
 @click.group()
@@ -94,7 +95,8 @@ def verify(*, expect: tuple[str, ...], ledger_only: bool, as_json: bool) -> None
     def human() -> None:
         shown = "sound" if value["sound"] else "NOT SOUND"
         click.echo(
-            f"{shown}: {result.entries:,} entries, {result.blobs:,} blobs, root {result.root}"
+            f"{shown}: {counted(result.entries, 'entry')}, {counted(result.blobs, 'blob')}, "
+            f"root {result.root}"
         )
         if sealed.count:
             click.echo(f"sealed up to entry {sealed.last:,} by {sealed.count:,} checkpoints")
@@ -200,7 +202,7 @@ def rebuild(*, keep: Path | None, as_json: bool) -> None:
     value = {"entries": entries, "equal": equal, "live": live, "rebuilt": again}
 
     def human() -> None:
-        click.echo(f"{entries:,} entries read again: {'equal' if equal else 'NOT equal'}")
+        click.echo(f"{counted(entries, 'entry')} read again: {'equal' if equal else 'NOT equal'}")
         click.echo(f"live    {live}\nrebuilt {again}")
 
     emit(value, as_json=as_json, human=human)
@@ -231,13 +233,15 @@ def backup(*, file: Path, purpose: str, as_json: bool) -> None:
     ):
         entries = range(1, ws.store.head().seq + 1)
         note_access(ws, "backup", entries, place=str(file.absolute()), purpose=purpose)
+        require_key(ws.settings)
         store = copyable(ws.store)
         made = backups.backup(store, ws.settings.key_path, ws.blobs, file, progress=tick)
     value = {"path": str(made.path), "bytes": made.size, "blobs": made.blobs}
 
     def human() -> None:
         click.echo(
-            f"{made.path}: {made.size:,} bytes, {made.blobs:,} blobs; it holds the store's key"
+            f"{made.path}: {made.size:,} bytes, {counted(made.blobs, 'blob')}; "
+            "it holds the store's key"
         )
 
     emit(value, as_json=as_json, human=human)

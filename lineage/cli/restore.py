@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
 
 from lineage.cli.context import emit, json_option, workspace
+from lineage.cli.counts import counted
 from lineage.cli.ledger import kept_root
 from lineage.cli.memory import collect_seldom
 from lineage.cli.progress import progress
@@ -22,7 +23,7 @@ from lineage.record.restore import Restored
 from lineage.record.restore import restore as restore_from
 from lineage.record.sources import Source
 from lineage.settings import Settings, load_settings
-from lineage.wiring import Workspace, noted_copy, open_source
+from lineage.wiring import Workspace, copy_key, noted_copy, open_source
 
 
 @click.command()
@@ -53,14 +54,45 @@ def restore(
     and commitments stay what they were. Interrupted, it goes on when it is repeated.
     """
     settings = load_settings()
-    roots = dict(map(kept_root, expect))
     signers = [PublicKey.of_text(key) for key in keys]
+    outcome = _restore(settings, place, until, signers, dict(map(kept_root, expect)))
+    copied = _copy_key(settings) if outcome.had_key else ""
+    value = {
+        "store": settings.store_name, **asdict(outcome.done), "new_key": not outcome.had_key,
+        "key_copy": copied, "behind": outcome.behind,
+    }  # fmt: skip
+
+    def human() -> None:
+        _tell(settings, outcome)
+        _tell_key(settings, copied, had_key=outcome.had_key)
+
+    emit(value, as_json=as_json, human=human)
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """``behind`` says why the store refuses to append, ``earlier`` that the source goes on."""
+
+    done: Restored
+    had_key: bool
+    behind: str
+    earlier: bool
+
+
+def _restore(
+    settings: Settings,
+    place: str,
+    until: str | None,
+    signers: list[PublicKey],
+    roots: dict[int, bytes],
+) -> _Outcome:
     with open_source(place, settings) as source:
         end = _end(source, until, roots)
         had_key = settings.key_path.exists()
         kind, name = _copy_of(place)
         with (
-            workspace(settings=settings) as ws,
+            # A key that is made now is not the store's yet: somebody may have the old one.
+            workspace(settings=settings, bind=had_key and not settings.store_path.exists()) as ws,
             progress("restoring", end or source.head().seq) as tick,
             # What is redacted in this store from now on has to go from there, too.
             noted_copy(ws, kind, name),
@@ -69,13 +101,21 @@ def restore(
             # A store that is shorter than what was sealed refuses to append: until it is not.
             ws.store.guard(lambda _: None)
             done = restore_from(
-                source, ws.store, ws.blobs, until=end, keys=signers, expect=roots, progress=tick
-            )
-            behind = _behind(ws)
-    value = {
-        "store": settings.store_name, **asdict(done), "new_key": not had_key, "behind": behind
-    }  # fmt: skip
-    emit(value, as_json=as_json, human=lambda: _tell(settings, done, behind, had_key=had_key))
+                source, ws.store, ws.blobs, until=end, keys=signers, expect=roots,
+                keep=ws.sealer.guard.expect, progress=tick,
+            )  # fmt: skip
+            return _Outcome(done, had_key, _behind(ws), done.size < source.head().seq)
+
+
+def _copy_key(settings: Settings) -> str:
+    """Where a copy of the key is now for a shell that does not name it; of a file's store only."""
+    if settings.store_kind != "sqlite" or settings.key_path.absolute() == _beside(settings):
+        return ""
+    return str(_beside(settings)) if copy_key(settings) else ""
+
+
+def _beside(settings: Settings) -> Path:
+    return settings.key_beside.absolute()
 
 
 def _copy_of(place: str) -> tuple[str, str]:
@@ -113,21 +153,41 @@ def _end(source: Source, until: str | None, roots: dict[int, bytes]) -> int | No
         ) from fault
 
 
-def _tell(settings: Settings, done: Restored, behind: str, *, had_key: bool) -> None:
-    click.echo(f"restored: {done.size:,} entries in {settings.store_name}, root {done.root}")
+def _tell(settings: Settings, outcome: _Outcome) -> None:
+    done = outcome.done
     click.echo(
-        f"{done.entries:,} entries, {done.blobs:,} blobs and {done.checkpoints:,} checkpoints are "
-        f"new; checkpoints cover {done.sealed:,} entries"
+        f"restored: {counted(done.size, 'entry')} in {settings.store_name}, root {done.root}"
+    )
+    click.echo(
+        f"new: {counted(done.entries, 'entry')}, {counted(done.blobs, 'blob')}, "
+        f"{counted(done.checkpoints, 'checkpoint')}; "
+        f"checkpoints cover {counted(done.sealed, 'entry')}"
     )
     if done.erased_later:
         shown = ", ".join(map(str, done.erased_later[:20]))
         click.echo(
-            f"{len(done.erased_later):,} entries were redacted later than this and stay so: {shown}"
+            f"{counted(len(done.erased_later), 'entry')} redacted later than this, "
+            f"and still so: {shown}"
         )
     for digest in done.missing_blobs:
         click.echo(f"  lost: blob {digest}")
-    if behind:
-        click.echo(f"it can be read, and refuses to append: {behind}")
+    if outcome.behind:
+        click.echo(f"it can be read, and refuses to append: {outcome.behind}")
+    elif outcome.earlier:
+        click.echo(
+            "it can be appended to: no later checkpoint is known. What is recorded in it is "
+            "another history than the one that it was taken from"
+        )
+
+
+def _tell_key(settings: Settings, copied: str, *, had_key: bool) -> None:
+    if copied:
+        click.echo(f"its key {settings.key_path} was copied to {copied}")
+    elif had_key and settings.key_path.absolute() != _beside(settings):
+        click.echo(
+            f"its key is {settings.key_path}: without LINEAGE_STORE_KEY_FILE it has to be at "
+            f"{_beside(settings)}"
+        )
     if not had_key:
         click.echo(
             f"{settings.key_path} is a new key: an archive does not hold the store's. Put the old "

@@ -144,6 +144,10 @@ def _person(settings: Settings) -> tuple[str, str]:
 
     from lineage.record.identity import local_actor
 
+    if not settings.url and not settings.key_path.exists():
+        from lineage.wiring import require_key
+
+        require_key(settings)
     return local_actor(settings).id, getpass.getuser()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from lineage.cli.context import emit, json_option, note_access, purpose_option, workspace
+from lineage.cli.counts import counted
 from lineage.cli.ledger import ledger
 from lineage.errors import ConfigError, UnknownNameError
 from lineage.model.canonical import iso
@@ -224,7 +225,7 @@ def _sealed(sealed: Sealed) -> dict[str, Any]:
 
 def _tell(sealed: Sealed, *, err: bool = False) -> None:
     again = "" if sealed.new else " before"
-    click.echo(f"sealed {sealed.checkpoint.size:,} entries{again}", err=err)
+    click.echo(f"sealed {counted(sealed.checkpoint.size, 'entry')}{again}", err=err)
     for at in sealed.published:
         click.echo(f"published at {at.place}", err=err)
 

@@ -148,6 +148,8 @@ def unpack(path: Path, beside: Path) -> Iterator[Unpacked]:
     """
     with ExitStack() as stack:
         try:
+            if not tarfile.is_tarfile(path):
+                raise tarfile.ReadError("it is no tar file")  # tarfile lists what it tried
             tar = stack.enter_context(tarfile.open(path))
             place = Path(stack.enter_context(
                 tempfile.TemporaryDirectory(prefix=f"{scratch_name('restore')}~", dir=beside)

@@ -18,7 +18,7 @@ from lineage.model.envelope import Actor
 from lineage.model.ids import person_id
 from lineage.settings import Settings
 
-__all__ = ["local_actor", "restore_key", "store_key"]
+__all__ = ["copy_key", "local_actor", "restore_key", "store_key"]
 
 _KEY_BYTES = 32
 
@@ -51,6 +51,15 @@ def restore_key(settings: Settings, key: str) -> None:
             f"{path} is another key than the one in the backup",
             hint="name an empty store and LINEAGE_STORE_KEY_FILE, or move that key away first",
         )
+
+
+def copy_key(settings: Settings) -> bool:
+    """Put a copy of the key where it is looked for by default; False: another is there.
+
+    Raises ``StoreFullError``.
+    """
+    key = store_key(settings)
+    return _make_key(settings.key_beside, key.hex()) == key
 
 
 def _no_key(path: Path) -> ConfigError:

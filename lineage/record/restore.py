@@ -62,13 +62,17 @@ def restore(
     until: int | None = None,
     keys: Sequence[PublicKey] = (),
     expect: Mapping[int, bytes] | None = None,
+    keep: Callable[[bytes], None] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Restored:
     """Restore the first ``until`` entries (default: all) into an empty store, or go on with it.
 
     ``keys``: the last checkpoint must be signed by one of them. ``expect``: roots kept elsewhere,
-    by size. Raises ``ArchiveDamagedError`` for what does not hold, before anything of it is
-    appended; ``RestoreOccupiedError`` where the store holds something else; ``BadSignatureError``,
+    by size. ``keep`` is given the newest checkpoint of the source before anything is appended, also
+    where it comes after ``until``: a store that ends before it must not go on by itself.
+
+    Raises ``ArchiveDamagedError`` for what does not hold, before anything of it is appended;
+    ``RestoreOccupiedError`` where the store holds something else; ``BadSignatureError``,
     ``UnknownNameError`` where the source ends before ``until``.
     """
     end = source.head().seq if until is None else until
@@ -77,8 +81,11 @@ def restore(
     marks = marks_of(source, keys, roots)
     prove(source, target, reach_of(end, marks, signed=bool(keys), expect=roots), marks)
     result = Restored(size=end)
-    result.sealed = min(end, max((mark.size for mark in marks if mark.checkpoint), default=0))
+    sealed = [mark.checkpoint for mark in marks if mark.checkpoint]
+    result.sealed = min(end, sealed[-1].size) if sealed else 0
     result.erased_later = erased_later(source, end)
+    if sealed and keep is not None:
+        keep(sealed[-1].note)
     _Run(source, target, blobs, marks, result).append(end, progress)
     root = target.head().frontier.root()
     result.root = root.hex()

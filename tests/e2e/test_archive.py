@@ -175,7 +175,7 @@ def test_what_is_redacted_goes_from_the_archive_with_the_next_run(tmp_path: Path
     redact(store, 5)
     store.close()
     said = lineage(home, "archive", str(place), "--unsealed")
-    assert "1 entries were redacted in it" in said.stdout
+    assert "redacted in it: 1 entry\n" in said.stdout
     assert on_disk(place, b'"secret-4"') == []
 
 
@@ -301,3 +301,90 @@ def test_a_store_moves_to_neo4j_and_back(neo4j_at: Neo4jAt, tmp_path: Path) -> N
         for where, more in ((home, {}), (there, team), (back, {}))
     }
     assert len(answers) == 1
+
+
+def test_a_store_of_an_earlier_time_refuses_to_append(tmp_path: Path) -> None:
+    home, place, tar = _home(tmp_path), str(tmp_path / "archive"), str(tmp_path / "copy.tar")
+    assert lineage(home, "archive", place).returncode == 0
+    assert lineage(home, "backup", tar).returncode == 0
+    for source in (place, tar):
+        earlier = tmp_path / f"of-{Path(source).name}"
+        back = lineage(earlier, "restore", "--from", source, "--until", "20")
+        assert "it can be read, and refuses to append" in back.stdout, back.stderr
+        refused = lineage(earlier, "redact", "5", "--reason", "test", "--json")
+        _error(refused, "not-as-sealed", 1)
+        done = _said(lineage(earlier, "restore", "--from", source, "--json"))
+        assert (done["size"], done["behind"]) == (24, "")
+
+
+def test_a_store_of_an_earlier_time_says_that_nothing_later_is_sealed(tmp_path: Path) -> None:
+    home, place = _home(tmp_path), str(tmp_path / "archive")
+    store = SqliteStore(home / "store.db", interpret)
+    fill(store, DirectoryBlobs(home / "store.blobs"), 4)
+    store.close()
+    assert lineage(home, "archive", place, "--unsealed").returncode == 0
+    back = lineage(tmp_path / "earlier", "restore", "--from", place, "--until", "26")
+    assert "it can be appended to: no later checkpoint is known" in back.stdout, back.stderr
+
+
+def test_the_key_in_use_comes_along_to_the_next_shell(tmp_path: Path) -> None:
+    home, place = _home(tmp_path), str(tmp_path / "archive")
+    assert lineage(home, "archive", place).returncode == 0
+    key, back = home / "store.key", tmp_path / "back"
+    named = {"LINEAGE_STORE_KEY_FILE": str(key)}
+    done = _said(lineage(back, "restore", "--from", place, "--json", **named))
+    assert (done["new_key"], done["key_copy"]) == (False, str(back / "store.key"))
+    assert (back / "store.key").read_text() == key.read_text()
+    (back / "store.key").unlink()
+    for words in (["search", "x"], ["ledger", "init-key", "--name", "example.test/log"]):
+        _error(lineage(back, *words, "--json"), "store-key", 64)
+    ran = lineage(back, "run", "--", sys.executable, "-c", "print(7)")
+    assert (ran.stdout, ran.returncode) == ("7\n", 0)
+    assert "is missing" in ran.stderr
+    assert not (back / "store.key").exists()
+    (back / "store.key").write_text("00" * 32)
+    tar = str(tmp_path / "copy.tar")
+    _error(lineage(back, "backup", tar, "--json"), "store-key", 64)
+    _error(lineage(back, "sweep", "--json"), "store-key", 64)
+    (back / "store.key").write_text(key.read_text())
+    assert lineage(back, "backup", tar).returncode == 0
+
+
+def test_a_new_key_gives_way_to_the_old_one_until_something_is_recorded(tmp_path: Path) -> None:
+    home, place = _home(tmp_path), str(tmp_path / "archive")
+    assert lineage(home, "archive", place).returncode == 0
+    again = tmp_path / "again"
+    for until in (["--until", "10"], []):
+        assert lineage(again, "restore", "--from", place, *until).returncode == 0
+    (again / "store.key").write_text((home / "store.key").read_text())
+    assert lineage(again, "sweep").returncode == 0
+    (again / "store.key").write_text("00" * 32)
+    error = _error(lineage(again, "sweep", "--json"), "store-key", 64)
+    assert "is not that of" in error["message"]
+
+
+def test_an_archive_says_what_it_leaves_behind(tmp_path: Path) -> None:
+    home, place = _home(tmp_path), str(tmp_path / "archive")
+    store = SqliteStore(home / "store.db", interpret)
+    fill(store, DirectoryBlobs(home / "store.blobs"), 3)
+    store.close()
+    said = lineage(home, "archive", place, "--compact").stdout
+    assert "3 entries after the last checkpoint wait: seal, or archive with --unsealed" in said
+    assert "24 entries, 3 blobs, 1 checkpoint\n" in said
+    assert " files are " not in said
+    assert _said(lineage(home, "archive", place, "--json"))["waiting"] == 3
+    assert _said(lineage(home, "archive", place, "--unsealed", "--json"))["waiting"] == 0
+
+
+def test_what_is_no_backup_is_said_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "keys.json").write_text("[]")
+    error = _error(
+        lineage(tmp_path / "home", "restore", "--from", str(tmp_path / "keys.json"), "--json"),
+        "bad-setting", 64,
+    )  # fmt: skip
+    assert error["message"].endswith("is no whole backup: it is no tar file")
+
+
+def test_one_entry_is_not_entries(tmp_path: Path) -> None:
+    made = lineage(tmp_path / "home", "ledger", "init-key", "--name", "example.test/log")
+    assert "sealed 1 entry\n" in made.stdout

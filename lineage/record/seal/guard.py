@@ -16,10 +16,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lineage.errors import LineageError, NotAsSealedError, ProofError, PublishError, SealKeyError
+from lineage.errors import (
+    LineageError,
+    NotAsSealedError,
+    ProofError,
+    PublishError,
+    SealKeyError,
+    StoreFullError,
+)
 from lineage.model.checkpoint import Checkpoint
 from lineage.model.notes import text_of
 from lineage.model.tiles import Tiles
+from lineage.record.seal.folder import write_file
 from lineage.record.seal.keyfile import KeyFile
 from lineage.record.seal.places import LATEST, Place
 from lineage.store.contract import Head, Store
@@ -91,6 +99,25 @@ class SealGuard:
         """A checkpoint of the ledger was made: no head is less from now on."""
         with self._lock:
             self._floor = max(self._floor or 0, size)
+
+    def expect(self, note: bytes) -> None:
+        """Keep a checkpoint of a copy beside the store, unless a later one of its log is there.
+
+        Raises ``NotAsSealedError`` where what is there is none, ``StoreFullError``.
+        """
+        found = _checkpoint_of(note, "the copy")
+        with self._lock:
+            if self._beside.exists():
+                kept = _checkpoint_of(self._beside.read_bytes(), str(self._beside))
+                if kept.origin == found.origin and kept.size >= found.size:
+                    return
+                if kept.origin != found.origin:  # evidence of another log: it is kept
+                    self._beside.rename(f"{self._beside}-{kept.size}")
+            try:
+                write_file(self._beside, note)
+            except OSError as fault:
+                raise StoreFullError(f"{self._beside} cannot be written: {fault}") from fault
+            self._floor = None
 
     def _anchors(self, *, thorough: bool) -> Iterator[Anchor]:
         origin = self._origin()

@@ -7,8 +7,6 @@ written last, and one process migrates at a time: it holds a lock on that node b
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 import time
 from collections.abc import Callable
@@ -21,9 +19,9 @@ from lineage.errors import (
     NotAStoreError,
     StoreBehindError,
     StoreDamagedError,
-    StoreKeyError,
     StoreNewerError,
 )
+from lineage.store.keyprint import keyprint, require_same
 from lineage.store.neo4j.connection import Database
 from lineage.store.neo4j.seals import fill_tiles
 
@@ -40,7 +38,6 @@ _FIRST = (
     "CREATE CONSTRAINT schema_id IF NOT EXISTS FOR (s:Schema) REQUIRE s.id IS UNIQUE",
     "MERGE (s:Schema {id: 'main'}) ON CREATE SET s.version = 0",
 )
-_KEY_LABEL = b"which key is the store's"
 
 
 def _migrations() -> dict[int, str]:
@@ -129,16 +126,10 @@ def bind_key(database: Database, key: bytes) -> None:
 
     Not the key: what it makes of a fixed text.
     """
-    print_of_key = hmac.new(key, _KEY_LABEL, hashlib.sha256).hexdigest()
     with database.session() as session:
         noted = session.run("MATCH (s:Schema {id: 'main'}) RETURN s.key").single(strict=True)
-        known = noted.value() or session.execute_write(_note_key, print_of_key)
-    if not hmac.compare_digest(known, print_of_key):
-        raise StoreKeyError(
-            f"the key in use is not that of {_name(database)}",
-            hint="take it from another machine that uses this store, or from a backup; "
-            "LINEAGE_STORE_KEY_FILE says where it is",
-        )
+        known = noted.value() or session.execute_write(_note_key, keyprint(key))
+    require_same(known, key, _name(database))
 
 
 def _note_key(tx: neo4j.ManagedTransaction, key: str) -> str:

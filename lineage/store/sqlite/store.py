@@ -22,11 +22,13 @@ from lineage.store.contract import (
     StoredEntry,
     View,
 )
+from lineage.store.keyprint import require_same
 from lineage.store.readings import ReadingStore, batches
 from lineage.store.sizes import require_sizes
 from lineage.store.sqlite import digest as digests
 from lineage.store.sqlite import erasure, ledger, reads, schema, seals
 from lineage.store.sqlite.connection import BUSY_MS, Readers, connect, rows_of, translated
+from lineage.store.sqlite.keyprints import note_keyprint, noted_keyprint
 from lineage.store.sqlite.reading import Reading
 from lineage.store.sqlite.writer import Writer
 
@@ -260,6 +262,29 @@ class SqliteStore(ReadingStore):
     def tiles(self, level: int, start: int, end: int) -> dict[int, bytes]:
         with self._readers.snapshot() as connection:
             return seals.tiles(connection, level, start, end)
+
+    # --- key
+
+    def keyprint(self) -> str:
+        """The print of the key that the entries were recorded under; empty: none was noted."""
+        with self._readers.snapshot() as connection:
+            return noted_keyprint(connection)
+
+    def bind_key(self, key: bytes, *, first: bool = True) -> None:
+        """Compare the key with the one noted; where none is, note this one if ``first``.
+
+        Raises ``StoreKeyError``.
+        """
+        known = self.keyprint()
+        if not known and not self.read_only:
+            with (
+                self._writable() as connection,
+                translated(self.path, connection),
+                _transaction(connection),
+            ):
+                known = note_keyprint(connection, key, first=first)
+        if known:
+            require_same(known, key, str(self.path))
 
     # --- whole
 
