@@ -71,7 +71,7 @@ def init_key(*, origin: str, rotate: bool, new_log: str, reason: str, as_json: b
         _tell(sealed)
 
     emit(value, as_json=as_json, human=human)
-    _raise_unpublished(sealed)
+    _raise_unpublished(sealed, f"the key was {'changed' if rotate or new_log else 'made'}")
 
 
 @ledger.command()
@@ -229,7 +229,18 @@ def _tell(sealed: Sealed, *, err: bool = False) -> None:
         click.echo(f"published at {at.place}", err=err)
 
 
-def _raise_unpublished(sealed: Sealed) -> None:
-    """Sealed it is; that nobody else has it is the exit code's to say."""
-    if sealed.faults:
-        raise sealed.faults[0]
+def _raise_unpublished(sealed: Sealed, done: str = "") -> None:
+    """Sealed it is; that nobody else has it is the exit code's to say.
+
+    What else is ``done`` is not to be repeated.
+    """
+    if not sealed.faults:
+        return
+    fault, *others = sealed.faults
+    message, hint, where = fault.message, fault.hint, dict(fault.where)
+    if others:
+        where["also"] = [other.message for other in others]
+    if done:
+        message = f"{done}; only publishing is left: {message}"
+        hint = f"{hint or 'mend that place'}; then `lineage ledger checkpoint`"
+    raise type(fault)(message, hint=hint, **where)
