@@ -108,8 +108,9 @@ def checkpoints(*, after: int, limit: int, as_json: bool) -> None:
 
 
 @ledger.command()
+@click.option("--public", is_flag=True, help="The keys alone, one a line: what an auditor needs.")
 @json_option
-def keys(*, as_json: bool) -> None:
+def keys(*, public: bool, as_json: bool) -> None:
     """Keys that checkpoints of this ledger are signed by, the first one first."""
     with workspace(read_only=True) as ws:
         current = ws.sealer.key_file.key() if ws.sealer.key_file.is_readable else None
@@ -120,10 +121,14 @@ def keys(*, as_json: bool) -> None:
 
     def human() -> None:
         for row in rows:
+            if public:
+                click.echo(row["key"])
+                continue
             here = "  its file is here" if row["here"] else ""
             click.echo(f"{row['key']}  since entry {row['seq']}, {row['recorded_at']}{here}")
 
-    emit(rows, as_json=as_json, human=human)
+    shown = [row["key"] for row in rows] if public else rows
+    emit(shown, as_json=as_json, human=human)
 
 
 @ledger.command()
