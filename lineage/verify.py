@@ -142,16 +142,16 @@ def unbase64(text: Any, where: str, size: int = -1) -> bytes:
     return data
 
 
-def key_of(text: str) -> Key:
+def key_of(text: str, where: str = "key") -> Key:
     """A key of its line ``name+id+base64``."""
     name, _, rest = text.partition("+")
     key_id, _, encoded = rest.partition("+")
-    data = unbase64(encoded, "key", 33)
+    data = unbase64(encoded, f"{where}: no line NAME+ID+BASE64", 33)
     own_id = sha256(name.encode("utf-8", "surrogatepass") + b"\n" + data)[:4]
     if not name or own_id.hex() != key_id:
-        raise BadError("key", f"the id of {name!r} is not that of the key")
+        raise BadError(where, f"the id of {name!r} is not that of the key")
     if data[0] not in (LOG, WITNESS):
-        raise BadError("key", f"{name!r} is no Ed25519 key of a log or a witness")
+        raise BadError(where, f"{name!r} is no Ed25519 key of a log or a witness")
     return Key(name, bytes.fromhex(key_id), data[0], data[1:])
 
 
@@ -195,18 +195,19 @@ def checkpoint_of(note: Any, keys: list[Key], where: str) -> Checkpoint:
         if dash != "\u2014" or not name or line.count(" ") != 2:
             raise BadError(where, "a line after the text is no signature")
         data = unbase64(encoded, f"{where}, signature of {name}")
+        signer = f"{name}+{data[:4].hex()}"  # keys of one name are told apart
         known = [key for key in keys if (key.name, key.id) == (name, data[:4])]
         if not known:
-            found.unchecked.append(name)
+            found.unchecked.append(signer)
         elif known[0].type == WITNESS:
             at = int.from_bytes(data[4:12], "big")
             message = f"cosignature/v1\ntime {at}\n{text}".encode()
             check_signature(known[0], data[12:], message, where)
-            found.cosigned[name] = at
+            found.cosigned[signer] = at
         else:
             check_signature(known[0], data[4:], text.encode(), where)
             # A key speaks for its own ledger alone.
-            (found.signed if name == found.origin else found.unchecked).append(name)
+            (found.signed if name == found.origin else found.unchecked).append(signer)
     return found
 
 
@@ -550,8 +551,11 @@ class Export:
         leaf = entry.leaf
         if unbase64(told, f"{where}, leaf", 32) != leaf:
             raise BadError(f"{where}, envelope", "the leaf is not the hash of the envelope")
-        if entry.envelope["seq"] != self.count:
-            raise BadError(where, f"has the number {entry.envelope['seq']:,}")
+        seq, self.count = entry.envelope["seq"], self.count - 1
+        self.reach(seq - 1, where)
+        if seq <= self.count:
+            raise BadError(where, f"has the number {seq:,}")
+        self.count = seq
         if entry.envelope["recorded_at"] < self.recorded_at:
             raise BadError(where, "recorded before its predecessor")
         self.recorded_at = entry.envelope["recorded_at"]
@@ -560,12 +564,20 @@ class Export:
         if self.count in self.wanted and self.whole:
             self.heads.add((self.count, self.tree.root()))
 
+    def reach(self, last: int, where: str) -> None:
+        """Entries up to ``last`` come before a line: what is missing is told once, not of each."""
+        if last > self.count:
+            what = f"entries {self.count + 1:,} to {last:,} are missing before this line"
+            self.found.fault(BadError(where.partition(" (")[0], what))
+            self.whole, self.count = False, last
+
     def checkpoint(self, value: dict[str, Any], where: str) -> None:
         """A checkpoint stands behind the last entry that it covers."""
         where = f"{where}, checkpoint"
         (note,) = members(value, where, "checkpoint")
         checkpoint = checkpoint_of(note, self.keys, where)
-        if checkpoint.size != self.count:
+        self.reach(checkpoint.size, where)
+        if checkpoint.size < self.count:
             raise BadError(where, f"stands behind entry {self.count:,}, covers {checkpoint.size:,}")
         if self.whole and checkpoint.root != self.tree.root():
             since = max((size for size, _ in self.heads), default=0)
@@ -580,6 +592,7 @@ class Export:
     def end(self, value: dict[str, Any], where: str, total: str) -> None:
         """Number of entries, root over all of them, hash of the lines before."""
         entries, root, told = members(value, where, "entries root sha256")
+        self.reach(entries if type(entries) is int else 0, f"{where}, entries")
         if entries != self.count or type(entries) is not int:
             raise BadError(f"{where}, entries", f"not the number of entries, {self.count:,}")
         head = (self.count, unbase64(root, f"{where}, root", 32))
@@ -659,8 +672,8 @@ def open_questions(files: list[Found], expected: set[Head], quorum: int) -> Iter
     tops = sorted(max(size for size, _ in group) for group in merged if group)
     for lower, upper in zip(tops, tops[1:]):
         yield (
-            f"nothing shows that the {upper:,} entries begin with the {lower:,}: "
-            "ask for a consistency proof, or for an export"
+            f"nothing shows that the {upper:,} entries begin with the {lower:,}: ask for a "
+            f"consistency proof (`lineage ledger consistency {lower} {upper}`), or for an export"
         )
     covered = max((size for size, _ in expected), default=0)
     for checkpoint in checkpoints:
@@ -668,8 +681,8 @@ def open_questions(files: list[Found], expected: set[Head], quorum: int) -> Iter
             yield f"no key is known that signed the checkpoint at {checkpoint.size:,} entries"
     if not checkpoints and not expected:
         yield "there is no checkpoint, and no root to expect was given"
-    newest = max(checkpoints, key=lambda c: (c.size, len(c.cosigned)), default=None)
-    cosigned = len(newest.cosigned) if newest else 0
+    seen = [(c.size, len({name.partition("+")[0] for name in c.cosigned})) for c in checkpoints]
+    cosigned = max(seen, default=(0, 0))[1]
     if cosigned < quorum:
         yield f"the newest checkpoint is cosigned by {cosigned} of the {quorum} witnesses asked for"
 
@@ -687,11 +700,14 @@ def text_of(data: bytes, where: str) -> str:
 
 def keys_of(words: list[str]) -> list[Key]:
     """Keys as told: each a line, or a file of such lines."""
-    lines: list[str] = []
+    lines: list[tuple[str, str]] = []
     for word in words:
         is_file = Path(word).is_file()
-        lines += text_of(Path(word).read_bytes(), word).splitlines() if is_file else [word]
-    return [key_of(line.strip()) for line in lines if line.strip() and line[0] != "#"]
+        if not is_file and word.count("+") < 2:
+            raise BadError(word, "no such file, and no key (NAME+ID+BASE64)")
+        text = text_of(Path(word).read_bytes(), word) if is_file else word
+        lines += [(line.strip(), word) for line in text.splitlines()]
+    return [key_of(line, where) for line, where in lines if line and line[0] != "#"]
 
 
 def heads_of(words: list[str]) -> set[Head]:
@@ -786,7 +802,8 @@ def main(words: list[str] | None = None) -> int:
         quorum = witnesses if asked.quorum is None else asked.quorum
         result = check(asked.files, keys, expected, quorum)
     except (BadError, OSError) as fault:
-        print(f"lineage-verify: {fault}", file=sys.stderr)
+        os_says = f"{fault.filename}: {fault.strerror}" if isinstance(fault, OSError) else ""
+        print(f"lineage-verify: {os_says or fault}", file=sys.stderr)
         return 2
     try:
         if asked.json:

@@ -9,13 +9,13 @@ import click
 
 from lineage.cli.context import emit, json_option, workspace
 from lineage.cli.counts import counted
+from lineage.cli.keys import public_keys
 from lineage.cli.ledger import kept_root
 from lineage.cli.memory import collect_seldom
 from lineage.cli.progress import progress
 from lineage.errors import ConfigError, LineageError, NotAsSealedError
 from lineage.model.canonical import micros
 from lineage.model.checkpoint import Checkpoint
-from lineage.model.keys import PublicKey
 from lineage.model.notes import text_of
 from lineage.record.archive import Archive
 from lineage.record.copies import ARCHIVE, BACKUP
@@ -35,7 +35,10 @@ from lineage.wiring import Workspace, copy_key, noted_copy, open_source
     "--until", metavar="SEQ|TIME|CHECKPOINT",
     help="Only up to an entry, a recorded time, or the checkpoint in a file.",
 )  # fmt: skip
-@click.option("--key", "keys", multiple=True, metavar="KEY", help="Who has to have signed; repeat.")
+@click.option(
+    "--key", "keys", multiple=True, metavar="KEY",
+    help="Who has to have signed: the line, or a file of lines, of which one is enough. Repeat.",
+)  # fmt: skip
 @click.option(
     "--expect", multiple=True, metavar="SEQ:ROOT", help="A root that was kept elsewhere; repeat."
 )
@@ -54,7 +57,7 @@ def restore(
     and commitments stay what they were. Interrupted, it goes on when it is repeated.
     """
     settings = load_settings()
-    signers = [PublicKey.of_text(key) for key in keys]
+    signers = public_keys(keys)
     outcome = _restore(settings, place, until, signers, dict(map(kept_root, expect)))
     copied = _copy_key(settings) if outcome.had_key else ""
     value = {

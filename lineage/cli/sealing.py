@@ -72,7 +72,7 @@ def init_key(*, origin: str, rotate: bool, new_log: str, reason: str, as_json: b
         _tell(sealed)
 
     emit(value, as_json=as_json, human=human)
-    _raise_unpublished(sealed)
+    _raise_unpublished(sealed, f"the key was {'changed' if rotate or new_log else 'made'}")
 
 
 @ledger.command()
@@ -109,8 +109,9 @@ def checkpoints(*, after: int, limit: int, as_json: bool) -> None:
 
 
 @ledger.command()
+@click.option("--public", is_flag=True, help="The keys alone, one a line: what an auditor needs.")
 @json_option
-def keys(*, as_json: bool) -> None:
+def keys(*, public: bool, as_json: bool) -> None:
     """Keys that checkpoints of this ledger are signed by, the first one first."""
     with workspace(read_only=True) as ws:
         current = ws.sealer.key_file.key() if ws.sealer.key_file.is_readable else None
@@ -121,10 +122,14 @@ def keys(*, as_json: bool) -> None:
 
     def human() -> None:
         for row in rows:
+            if public:
+                click.echo(row["key"])
+                continue
             here = "  its file is here" if row["here"] else ""
             click.echo(f"{row['key']}  since entry {row['seq']}, {row['recorded_at']}{here}")
 
-    emit(rows, as_json=as_json, human=human)
+    shown = [row["key"] for row in rows] if public else rows
+    emit(shown, as_json=as_json, human=human)
 
 
 @ledger.command()
@@ -230,7 +235,18 @@ def _tell(sealed: Sealed, *, err: bool = False) -> None:
         click.echo(f"published at {at.place}", err=err)
 
 
-def _raise_unpublished(sealed: Sealed) -> None:
-    """Sealed it is; that nobody else has it is the exit code's to say."""
-    if sealed.faults:
-        raise sealed.faults[0]
+def _raise_unpublished(sealed: Sealed, done: str = "") -> None:
+    """Sealed it is; that nobody else has it is the exit code's to say.
+
+    What else is ``done`` is not to be repeated.
+    """
+    if not sealed.faults:
+        return
+    fault, *others = sealed.faults
+    message, hint, where = fault.message, fault.hint, dict(fault.where)
+    if others:
+        where["also"] = [other.message for other in others]
+    if done:
+        message = f"{done}; only publishing is left: {message}"
+        hint = f"{hint or 'mend that place'}; then `lineage ledger checkpoint`"
+    raise type(fault)(message, hint=hint, **where)

@@ -12,11 +12,12 @@ from pathlib import Path
 import click
 
 from lineage.cli.context import emit, json_option, show_error
+from lineage.cli.keys import public_keys
 from lineage.cli.progress import progress
 from lineage.cli.stopping import stopped_by_signals
 from lineage.errors import ConfigError, LineageError
 from lineage.model.canonical import iso
-from lineage.model.keys import COSIGNATURE, PublicKey, SigningKey, generate_key
+from lineage.model.keys import COSIGNATURE, SigningKey, generate_key
 from lineage.model.notes import open_note
 from lineage.record.seal.keyfile import KeyFile
 from lineage.record.seal.places import Place
@@ -96,19 +97,22 @@ def follow_log(
     """Cosign the checkpoints that SOURCE shows of a log, until stopped.
 
     SOURCE is what a log publishes to (a directory, git:/a/clone, a bucket, a URL of the same
-    files), or a service (https://.../graphql). PLACE is of the same kind. Ends with status 1, and
-    keeps the evidence, when a log contradicts what it signed before.
+    files), or a service (https://.../graphql). PLACE is such a directory, which has to be there,
+    a clone or a bucket. Ends with status 1, and keeps the evidence, when a log contradicts what it
+    signed before.
     """
     settings = load_settings()
     one, from_place = _witness(settings, logs), source_of(source, settings.token)
-    places = places_of(publish_at) if publish_at else []
+    places = places_of(publish_at, "--publish") if publish_at else []
+    told: set[str] = set()
     with stopped_by_signals() as stop:
         while True:
             try:
                 for origin in one.origins:
                     step, published = _look(one, from_place, origin, places)
-                    if once or published or step.cosigned:
+                    if once or published or step.cosigned or origin not in told:
                         _tell(step, published, as_json=as_json)
+                        told.add(origin)
             except LineageError as fault:
                 if once or not fault.retryable:
                     raise
@@ -150,21 +154,19 @@ def _tell(step: Step, published: list[str], *, as_json: bool) -> None:
     if as_json:  # a line each: it may go on for years
         click.echo(json.dumps({**asdict(step), "published": published}))
         return
-    what = "nothing to cosign yet" if step.size is None else f"{step.size:,} entries cosigned"
     where = f", published at {', '.join(published)}" if published else ""
-    click.echo(f"{step.origin}: {what}{where}")
+    if step.size is None:
+        click.echo(f"{step.origin}: nothing to cosign yet")
+    elif step.cosigned:
+        click.echo(f"{step.origin}: {step.size:,} entries cosigned{where}")
+    else:
+        click.echo(f"following {step.origin}, {step.size:,} entries{where}")
 
 
 def _witness(settings: Settings, logs: tuple[str, ...]) -> Witness:
-    keys = [key for word in logs for key in _keys(word)]
+    keys = public_keys(logs)
     memory = Memory(_folder(settings))
     return Witness(_signing_key(settings), keys, memory, lambda: int(time.time()))
-
-
-def _keys(word: str) -> list[PublicKey]:
-    path = Path(word)
-    lines = path.read_text("utf-8").splitlines() if path.is_file() else [word]
-    return [PublicKey.of_text(line) for line in lines if line.strip() and line[0] != "#"]
 
 
 def _signing_key(settings: Settings) -> SigningKey:

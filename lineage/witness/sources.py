@@ -121,7 +121,8 @@ def source_of(text: str, token: str = "") -> Source:
     ``ConfigError``.
     """
     if not text.startswith(("http://", "https://")):
-        places = places_of(text)
+        away = "name the directory that the log publishes to, or mount it"
+        places = places_of(text, "SOURCE", away)
         if len(places) != 1:
             raise ConfigError(f"{text!r} is not one place", hint="follow each with its own command")
         return PublishedSource(places[0].name, places[0].read)

@@ -68,7 +68,11 @@ def test_everything_is_lost_and_restored_from_the_archive(tmp_path: Path) -> Non
     head = lineage(home, "ledger", "head").stdout.splitlines()[0]
     key = (home / "store.key").read_text()
     shutil.rmtree(home)
-    back = lineage(home, "restore", "--from", place, "--expect", head, "--key", KEY.public.text())
+    words = ("restore", "--from", place, "--expect", head, "--key", str(tmp_path / "ledger.pub"))
+    missing = _error(lineage(home, *words, "--json"), "bad-setting", 64)
+    assert missing["message"].startswith("no such file")
+    (tmp_path / "ledger.pub").write_text(f"{KEY.public.text()}\n")
+    back = lineage(home, *words)
     assert back.returncode == 0, back.stderr
     assert "24 entries" in back.stdout
     assert "is a new key" in back.stdout

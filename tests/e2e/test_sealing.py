@@ -214,3 +214,52 @@ def test_a_service_on_an_older_database_takes_nothing_and_says_so(
     with Serving(home, **publish) as serving:
         assert serving.client.get("/readyz").status_code == 200
         assert post(serving, 1) == 201
+
+
+@pytest.mark.parametrize("more", [0, 2])
+def test_a_store_that_moved_without_its_key_says_where_to_put_it(tmp_path: Path, more: int) -> None:
+    home = tmp_path / "home"
+    key = told(home, "ledger", "init-key", "--name", ORIGIN)
+    Path(key["file"]).rename(tmp_path / "elsewhere")
+    with opened(home) as ws:
+        write(ws, more)
+    done = lineage(home, "ledger", "checkpoint", "--json")
+    error = json.loads(done.stderr)["error"]
+    assert (done.returncode, error["code"]) == (64, "seal-key")
+    named = "+".join(key["key"].split("+")[:2])
+    assert f"put the key of {named} at {key['file']}, or set LINEAGE_SEAL_KEY_FILE" in error["hint"]
+    assert "`lineage ledger init-key --rotate`" in error["hint"]
+    moved = told(home, "ledger", "checkpoint", LINEAGE_SEAL_KEY_FILE=str(tmp_path / "elsewhere"))
+    assert moved["checkpoint"]["size"] == 1 + more
+
+
+def test_a_rotation_that_was_not_published_is_not_made_twice(
+    tmp_path: Path, published: Path
+) -> None:
+    home, publish = tmp_path / "home", {"LINEAGE_SEAL_PUBLISH": str(published)}
+    told(home, "ledger", "init-key", "--name", ORIGIN, **publish)
+    published.rename(tmp_path / "away")
+    for _ in range(2):
+        done = lineage(home, "ledger", "init-key", "--rotate", **publish)
+        assert done.returncode == 69
+        assert done.stderr.count("there is no directory") == 1, done.stderr
+        assert "not-published: the key was changed; only publishing is left" in done.stderr
+        assert "then `lineage ledger checkpoint`" in done.stderr
+    (tmp_path / "away").rename(published)
+    finished = told(home, "ledger", "init-key", "--rotate", **publish)
+    assert (finished["number"], finished["published"][0]["size"]) == (2, 2)
+    # What is finished is not in the way of the next.
+    assert told(home, "ledger", "init-key", "--rotate", **publish)["number"] == 3
+
+
+def test_every_place_that_is_away_is_told(tmp_path: Path) -> None:
+    places = [tmp_path / "one", tmp_path / "two"]
+    setting = ",".join(map(str, places))
+    done = lineage(
+        tmp_path, "ledger", "init-key", "--name", ORIGIN, "--json", LINEAGE_SEAL_PUBLISH=setting
+    )
+    error = json.loads(done.stderr)["error"]
+    assert (done.returncode, error["code"]) == (69, "not-published")
+    assert error["message"].startswith("the key was made; only publishing is left: ")
+    assert str(places[0]) in error["message"]
+    assert str(places[1]) in error["where"]["also"][0]

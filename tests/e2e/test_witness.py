@@ -126,6 +126,41 @@ def test_another_history_ends_the_witness_loudly(tmp_path: Path, log: Log, watch
     assert (done.returncode, json.loads(done.stderr)["error"]["code"]) == (1, "log-went-back")
 
 
+def test_what_is_not_there_is_named_as_it_was_given(
+    tmp_path: Path, log: Log, watcher: Path
+) -> None:
+    follow = ("witness", "follow", "--once", "--json")
+    nowhere, words = str(tmp_path / "nowhere"), ("--log", log.key)
+    for given, named in (
+        ((nowhere, *words), "name the directory that the log publishes to"),
+        ((str(log.published), *words, "--publish", nowhere), "or change --publish"),
+        ((str(log.published), "--log", nowhere), "`lineage ledger keys --public`"),
+    ):
+        done = lineage(watcher, *follow, *given)
+        error = json.loads(done.stderr)["error"]
+        assert done.returncode in {64, 69}
+        assert named in error["hint"]
+        assert "LINEAGE_SEAL_PUBLISH" not in error["hint"]
+        assert "to publish to" not in error["message"]
+        assert nowhere in error["message"]
+
+
+def test_keys_are_handed_over_in_a_file(tmp_path: Path, log: Log, watcher: Path) -> None:
+    told(log.home, "ledger", "init-key", "--rotate", **log.publish)
+    keys = tmp_path / "ledger.pub"
+    keys.write_text(lineage(log.home, "ledger", "keys", "--public").stdout)
+    assert keys.read_text().splitlines() == told(log.home, "ledger", "keys", "--public")
+    assert keys.read_text().splitlines()[0] == log.key
+    latest = str(log.published / ORIGIN / "checkpoint")
+    assert verify.main([latest, "--key", str(keys)]) == 0
+    follow = ("witness", "follow", str(log.published), "--once")
+    assert told(watcher, *follow, "--log", str(keys))["cosigned"] == 1
+    keys.write_text(lineage(log.home, "ledger", "keys").stdout)
+    done = lineage(watcher, *follow, "--log", str(keys))
+    assert f"{keys}, line 1: " in done.stderr
+    assert "`lineage ledger keys --public`" in done.stderr
+
+
 @contextmanager
 def web(folder: Path) -> Iterator[str]:
     class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -180,6 +215,20 @@ def test_it_goes_on_until_it_is_stopped(log: Log, watcher: Path) -> None:
         process.kill()
         process.wait()
         process.stdout.close()
+
+
+def test_it_says_what_it_follows_where_nothing_is_new(log: Log, watcher: Path) -> None:
+    words = ["witness", "follow", str(log.published), "--log", log.key]
+    assert lineage(watcher, *words, "--once").stdout == f"{ORIGIN}: 4 entries cosigned\n"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lineage", *words, "--interval", "0.05"], env=environment(watcher),
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    said = process.stdout.readline()
+    process.send_signal(signal.SIGTERM)
+    more, _ = process.communicate(timeout=60)
+    assert (said, more) == (f"following {ORIGIN}, 4 entries\n", "")
 
 
 def test_logs_ask_for_cosignatures_over_http(log: Log, watcher: Path) -> None:

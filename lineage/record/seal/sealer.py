@@ -7,7 +7,6 @@ store; (2) the note is written beside the store; (3) it is published, with all t
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,25 +14,24 @@ from pathlib import Path
 from lineage.errors import (
     LineageError,
     NotAsSealedError,
+    ProofError,
     PublishError,
     SealKeyError,
     StoreFullError,
 )
 from lineage.model.checkpoint import Checkpoint
-from lineage.model.keys import SigningKey
+from lineage.model.keys import PublicKey, SigningKey
 from lineage.model.notes import sign_note, text_of
 from lineage.model.tiles import Tiles
 from lineage.record.seal.folder import write_file
 from lineage.record.seal.guard import SealGuard
 from lineage.record.seal.keyfile import KeyFile
 from lineage.record.seal.keys import ledger_keys
-from lineage.record.seal.places import Place
+from lineage.record.seal.places import LATEST, Place
 from lineage.record.seal.publishing import Published, publish
 from lineage.store.contract import Head, Store, StoredCheckpoint
 
 __all__ = ["Sealed", "Sealer"]
-
-log = logging.getLogger("lineage.record")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +74,7 @@ class Sealer:
         published is in the result.
         """
         self.guard.judge(thorough=True)
+        self._keys()  # also where nothing is left to sign: a missing key is told as what it is
         signed = False
 
         def sign(head: Head) -> bytes:
@@ -94,6 +93,18 @@ class Sealer:
         self.guard.sealed(checkpoint.size)
         published, faults = self._publish(origin, checkpoint)
         return Sealed(checkpoint, signed, published, faults)
+
+    def lacks(self, size: int) -> bool:
+        """Whether a place has no checkpoint of that many entries yet, as far as can be told."""
+        origin = self.key_file.origin
+        try:
+            return any(
+                (note := place.read(f"{origin}/{LATEST}")) is None
+                or Checkpoint.of_text(text_of(note)).size < size
+                for place in self.places
+            )
+        except (PublishError, ProofError):
+            return True
 
     def publish(self) -> tuple[list[Published], list[LineageError]]:
         """Steps 2 and 3 for what was sealed already."""
@@ -116,7 +127,6 @@ class Sealer:
             try:
                 published.append(publish(self.store, origin, place))
             except PublishError as fault:
-                log.warning("a checkpoint was not published: %s", fault)
                 faults.append(fault)
         return published, faults
 
@@ -137,14 +147,11 @@ class Sealer:
 
     def _keys(self) -> list[SigningKey]:
         """The key, and while one takes over the next as well: both sign what is between them."""
-        known = {key.public for key in ledger_keys(self.store)}
+        known = [key.public for key in ledger_keys(self.store)]
         found = [key for key in (self.key_file.key(), self.key_file.next_key()) if key]
         keys = [key for key in found if key.public in known]
         if not found:
-            raise SealKeyError(
-                f"there is no key to seal with at {self.key_file.path}",
-                hint="`lineage ledger init-key` makes one; LINEAGE_SEAL_KEY_FILE says where it is",
-            )
+            raise _no_key(self.key_file.path, known)
         if not keys:
             raise SealKeyError(
                 f"the key {found[0].public.text()} is none of this ledger",
@@ -152,3 +159,14 @@ class Sealer:
                 "`lineage ledger init-key` completes what was interrupted",
             )
         return keys
+
+
+def _no_key(path: Path, known: Sequence[PublicKey]) -> SealKeyError:
+    """Its file is missing: it was never made, or it did not come along when the store moved."""
+    hint = "`lineage ledger init-key` makes one; LINEAGE_SEAL_KEY_FILE says where it is"
+    if known:
+        hint = (
+            f"put the key of {known[-1].name}+{known[-1].id.hex()} at {path}, or set "
+            "LINEAGE_SEAL_KEY_FILE; if it is lost, `lineage ledger init-key --rotate`"
+        )
+    return SealKeyError(f"there is no key to seal with at {path}", hint=hint)
