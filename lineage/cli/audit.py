@@ -9,6 +9,7 @@ import click
 from lineage.cli import ledger as ledgers
 from lineage.cli import sealing
 from lineage.cli.context import OF_AUDIT, emit, json_option, workspace
+from lineage.cli.entries import show_entry
 from lineage.cli.export import export
 from lineage.model.canonical import iso
 from lineage.model.changes import AuditAccessed
@@ -65,7 +66,7 @@ def _ranges(ranges: list[list[int]]) -> str:
 
 
 for _command in (
-    ledgers.head, ledgers.verify, ledgers.show_entry, export, sealing.init_key,
+    ledgers.head, ledgers.verify, show_entry, export, sealing.init_key,
     sealing.checkpoint, sealing.checkpoints, sealing.keys, sealing.prove, sealing.consistency,
 ):  # fmt: skip
     audit.add_command(_command)

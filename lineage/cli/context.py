@@ -18,6 +18,7 @@ from lineage.wiring import Workspace, open_workspace
 
 __all__ = [
     "OF_AUDIT",
+    "counted",
     "emit",
     "json_option",
     "note_access",
@@ -58,6 +59,11 @@ def note_access(
     """
     position = ws.store.head().seq
     ws.audit.note(what, entries, ws.actor, position=position, place=place, purpose=purpose)
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """How many of something: ``1 blob``, ``2 blobs``."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
 def emit(value: Any, *, as_json: bool, human: Callable[[], None]) -> None:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import click
 
 from lineage.cli.context import emit, json_option, note_access, purpose_option, workspace
 from lineage.cli.counts import counted
+from lineage.cli.entries import list_entries, show_entry
 from lineage.cli.export import export
 from lineage.cli.progress import progress
-from lineage.errors import ConfigError, TamperedError, UnknownNameError
+from lineage.errors import ConfigError, TamperedError
 from lineage.model.canonical import iso
 from lineage.record import backup as backups
 from lineage.record.copies import BACKUP
 from lineage.record.ledger import verify as verify_ledger
 from lineage.record.rebuild import rebuild as rebuild_into
 from lineage.record.seal.checking import promises
-from lineage.store.contract import StoredEntry
 from lineage.wiring import Workspace, copyable, noted_copy, require_key, scratch_store
 
 
@@ -28,7 +27,8 @@ def ledger() -> None:
     """The record itself: its head, its entries, whether it was altered."""
 
 
-ledger.add_command(export)
+for _command in (export, list_entries, show_entry):
+    ledger.add_command(_command)
 
 
 @ledger.command()
@@ -157,38 +157,6 @@ def _other_graph() -> TamperedError:
     )
 
 
-@ledger.command(name="list")
-@click.option("--after", default=0, show_default=True, help="Entries after this position.")
-@click.option("--limit", default=20, show_default=True, help="How many at most.")
-@json_option
-def list_entries(*, after: int, limit: int, as_json: bool) -> None:
-    """Entries, one a line."""
-    with workspace(read_only=True) as ws:
-        rows = [_row(entry) for entry in ws.store.entries(after, limit)]
-
-    def human() -> None:
-        for row in rows:
-            click.echo(f"{row['seq']:>8}  {row['recorded_at']}  {row['kind']:<22}  {row['source']}")
-
-    emit(rows, as_json=as_json, human=human)
-
-
-@ledger.command(name="show")
-@click.argument("seq", type=int)
-@purpose_option
-@json_option
-def show_entry(*, seq: int, purpose: str, as_json: bool) -> None:
-    """One entry with its body."""
-    with workspace(read_only=True) as ws:
-        entry = next(ws.store.entries(seq - 1, 1), None)
-        if entry is None or entry.seq != seq:
-            hint = "`lineage ledger head` says where it ends"
-            raise UnknownNameError(f"no entry {seq}", hint=hint)
-        note_access(ws, "body", [seq], purpose=purpose)
-    value = {**_row(entry), "body": entry.body.decode("utf-8", "backslashreplace")}
-    emit(value, as_json=as_json, human=lambda: _print(value))
-
-
 @click.command()
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the rebuilt store here.")
 @json_option
@@ -245,23 +213,3 @@ def backup(*, file: Path, purpose: str, as_json: bool) -> None:
         )
 
     emit(value, as_json=as_json, human=human)
-
-
-def _row(entry: StoredEntry) -> dict[str, Any]:
-    return {
-        "seq": entry.seq,
-        "recorded_at": iso(entry.recorded_at),
-        "kind": entry.kind,
-        "v": entry.v,
-        "source": entry.source,
-        "event_id": entry.event_id,
-        "actor": entry.actor.id,
-        "redacted": entry.salt is None,
-        "leaf": entry.leaf.hex(),
-    }
-
-
-def _print(value: dict[str, Any]) -> None:
-    width = max(map(len, value))
-    for name, shown in value.items():
-        click.echo(f"{name:<{width}}  {shown}")

@@ -35,7 +35,7 @@ COMMANDS: dict[str, str] = {
     "ready": "lineage.cli.readiness:ready",
     "rebuild": "lineage.cli.ledger:rebuild",
     "redact": "lineage.cli.redact:redact",
-    "redactions": "lineage.cli.redact:redactions",
+    "redactions": "lineage.cli.redactions:redactions",
     "reproduce": "lineage.cli.reproduce:reproduce",
     "restore": "lineage.cli.restore:restore",
     "run": "lineage.cli.run:run",

@@ -16,6 +16,7 @@ from lineage.cli.progress import progress
 from lineage.errors import ConfigError, LineageError, NotAsSealedError
 from lineage.model.canonical import micros
 from lineage.model.checkpoint import Checkpoint
+from lineage.model.keys import PublicKey
 from lineage.model.notes import text_of
 from lineage.record.archive import Archive
 from lineage.record.copies import ARCHIVE, BACKUP

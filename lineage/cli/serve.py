@@ -184,9 +184,15 @@ def _facts(settings: Settings, port: int) -> dict[str, Any]:
         "host": settings.host,
         "port": port,
         "pid": os.getpid(),
-        "store": settings.store_name,
+        "store": _shown_store(settings),
         "version": __version__,
     }
+
+
+def _shown_store(settings: Settings) -> str:
+    """Its file without ``..`` and links, or its address."""
+    is_file = settings.store_kind == "sqlite"
+    return str(settings.store_path.resolve()) if is_file else settings.store_name
 
 
 def _announce(facts: dict[str, Any], position: int | None, *, as_json: bool) -> None:

@@ -38,13 +38,16 @@ class JsonLines(logging.Formatter):
 
 
 def log_to(stream: TextIO, level: str) -> None:
-    """Send what this package and its server log to ``stream``."""
+    """Send what this package and its server log to ``stream``.
+
+    That the server starts and stops is for ``debug``: what people want to know is announced.
+    """
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonLines())
     for name in ("lineage", "uvicorn"):
         logger = logging.getLogger(name)
         logger.handlers = [handler]
-        logger.setLevel(level.upper())
+        logger.setLevel("WARNING" if (name, level) == ("uvicorn", "info") else level.upper())
         logger.propagate = False
 
 

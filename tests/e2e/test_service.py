@@ -49,6 +49,16 @@ def test_it_says_where_it_is_and_what_to_try(tmp_path: Path) -> None:
         assert serving.client.get("/healthz").json() == {"status": "ok"}
 
 
+@pytest.mark.sqlite
+def test_it_names_its_store_plainly_and_nothing_is_logged_before(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    with Serving(tmp_path / "project" / ".." / "home") as serving:
+        assert serving.facts["store"] == str((tmp_path / "home" / "store.db").resolve())
+        assert serving.lines() == []
+        assert serving.client.get("/healthz").status_code == 200
+        assert [line["path"] for line in serving.lines()] == ["/healthz"]
+
+
 def test_a_person_is_told_in_words(tmp_path: Path) -> None:
     import subprocess
     import sys

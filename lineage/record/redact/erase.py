@@ -11,7 +11,7 @@ journal goes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,8 +21,10 @@ from lineage.model.envelope import Actor
 from lineage.record.copies import ARCHIVE, BACKUP, Copies, Copy
 from lineage.record.dead_letters import DeadLetters
 from lineage.record.recorder import Recorder
+from lineage.record.redact.history import redactions
 from lineage.record.redact.journal import Begun, Journal
-from lineage.record.redact.plan import Plan, Tick, plan_person
+from lineage.record.redact.people import Tick
+from lineage.record.redact.plan import Plan, plan_person
 from lineage.record.redact.rules import entry_at, people_needed
 from lineage.record.redact.waiting import Wanted, clear_backlog, clear_letters, clear_spool
 from lineage.store.blobs import BlobStore
@@ -90,6 +92,10 @@ class Places:
         dirty = self.erasable is not None and self.erasable.unerased()
         return dirty or self.journal.read() is not None or bool(_stale(self)[0])
 
+    def reached(self, *, new: bool) -> list[Copy]:
+        """Copies that a redaction rewrites: if it is new, all; else those that one left."""
+        return self.copies.all() if new else _stale(self)[0]
+
 
 @dataclass(frozen=True, slots=True)
 class Left:
@@ -101,7 +107,10 @@ class Left:
 
 @dataclass(slots=True)
 class Report:
-    """What was done. ``left`` is what somebody has to do by hand."""
+    """What was done. ``left`` is what somebody has to do by hand.
+
+    ``reminders`` are of places that this program cannot clear, nor tell to be clear.
+    """
 
     redacted: int = 0
     waiting: int = 0
@@ -109,14 +118,15 @@ class Report:
     blobs: int = 0
     rewritten: list[str] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
+    reminders: list[Left] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data."""
-        left = [{"place": each.place, "why": each.why} for each in self.left]
+        left, reminders = (list(map(asdict, some)) for some in (self.left, self.reminders))
         return {
             "redacted": self.redacted, "waiting": self.waiting, "dead_letters": self.letters,
             "blobs": self.blobs, "rewritten": self.rewritten, "left": left,
-            "complete": not self.left,
+            "reminders": reminders, "complete": not self.left,
         }  # fmt: skip
 
 
@@ -202,7 +212,7 @@ def _finish(places: Places, report: Report, tick: Tick) -> None:
     report.blobs += sum(places.blobs.remove(digest) for digest in sorted(begun.blobs))
     archived = _rewrite(places, position, begun.blobs, report, tick)
     if places.beyond and report.redacted + len(begun.refs):
-        report.left.append(Left("the database", places.beyond))
+        report.reminders.append(Left("the database", places.beyond))
     if archived:  # else the journal knows which blobs have to go from the archive that is away
         places.journal.end()
 
@@ -216,10 +226,10 @@ def _rewrite(
     places: Places, position: int, blobs: frozenset[str], report: Report, tick: Tick
 ) -> bool:
     """Rewrite copies that may hold something; whether every archive was."""
-    stale, redactions = _stale(places, tick)
+    stale, redacted = _stale(places, tick)
     why: dict[str, str] = {}
     least = min((copy.clean for copy in stale), default=0)
-    refs = dict.fromkeys(ref for seq, ref in redactions if seq > least)
+    refs = dict.fromkeys(ref for seq, ref in redacted if seq > least)
     entries = [e for ref in refs if (e := entry_at(places.store, ref)) is not None]
     for kind, rewrite in (
         (ARCHIVE, places.rewrite_archives),
@@ -242,17 +252,6 @@ def _stale(
 ) -> tuple[list[Copy], list[tuple[int, EntryRef]]]:
     """Copies that may hold something that was redacted, and every redaction."""
     known = places.copies.all()
-    redactions = _redactions(places.store, tick) if known else []
-    last = max((seq for seq, _ in redactions), default=0)
-    return [copy for copy in known if copy.clean < last], redactions
-
-
-def _redactions(store: Store, tick: Tick) -> list[tuple[int, EntryRef]]:
-    """Every redaction: where it is in the ledger, and what of."""
-    found: list[tuple[int, EntryRef]] = []
-    for entry in store.entries():
-        tick(entry.seq)
-        if entry.kind == "entry.redacted":
-            change = EntryRedacted.model_validate_json(entry.body)
-            found.append((entry.seq, EntryRef(change.source, change.event_id)))
-    return found
+    found = [(r.entry.seq, r.ref) for r in redactions(places.store, tick)] if known else []
+    last = max((seq for seq, _ in found), default=0)
+    return [copy for copy in known if copy.clean < last], found

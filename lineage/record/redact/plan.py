@@ -1,40 +1,24 @@
 """What a redaction would do: which entries, what stays of each, which blobs only they name.
 
-A person is looked for by what the ledger ever said of them: what identifies somebody (name,
-e-mail address, login) in every body, everything else only where it is said of them. A login that
-machines have is nobody's name.
+A person is looked for by what identifies them in every body, and by everything else only where it
+is said of them.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from lineage.errors import InputError, UnknownNameError
-from lineage.model.canonical import parse_json
 from lineage.model.claims import EntryRef
 from lineage.record.redact.contents import Contents
 from lineage.record.redact.names import names_of
+from lineage.record.redact.people import Tick, quick, words_of
 from lineage.record.redact.stubs import Words, only_names, stub_of, without
 from lineage.store.blobs import BlobStore
 from lineage.store.contract import Store, StoredEntry
 
-__all__ = ["Plan", "Target", "Tick", "plan_entries", "plan_person", "words_of"]
-
-_IDENTIFYING = frozenset({
-    "display_name", "email", "family_name", "full_name", "given_name", "login", "mail", "name",
-    "phone", "surname", "user", "user_name", "username",
-})  # fmt: skip
-_MACHINES = frozenset({
-    "admin", "administrator", "airflow", "daemon", "hadoop", "jenkins", "nobody", "root", "runner",
-    "spark", "system", "ubuntu", "user",
-})  # fmt: skip
-_SHORTEST = 3
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-Tick = Callable[[int], None]
+__all__ = ["Plan", "Target", "plan_entries", "plan_person"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +96,13 @@ def plan_person(
         words = words_of(store, person, tick)
     plan, contents = Plan(store.head().seq, person=person, words=words), Contents(blobs)
     telling = contents.telling(words)
-    mentioned, quick = person.encode(), _quick(words)
+    mentioned, may_hold = person.encode(), quick(words)
     for entry in store.entries(after):
         if entry.seq > plan.position:
             break
         tick(entry.seq)
         refers = telling and b'"sha256"' in entry.body
-        if not (refers or mentioned in entry.body or quick(entry.body)):
+        if not (refers or mentioned in entry.body or may_hold(entry.body)):
             continue
         stub = _without(entry, plan, telling)
         if stub != entry.body:
@@ -161,66 +145,3 @@ def _nobody_elses(store: Store, plan: Plan, contents: Contents, tick: Tick) -> s
         if not left:
             break
     return left
-
-
-# --- who somebody is
-
-
-def words_of(store: Store, person: str, tick: Tick = _quiet) -> Words:
-    """What identifies a person, of all that the ledger ever said of them."""
-    mentioned = person.encode()
-    texts: set[str] = set()
-    for entry in store.entries():
-        tick(entry.seq)
-        if mentioned in entry.body:
-            texts |= set(_identifying(_value(entry.body), person))
-    return Words(texts)
-
-
-def _identifying(value: Any, person: str) -> Iterator[str]:
-    """Texts in one body that identify a person."""
-    if not isinstance(value, dict):
-        return
-    said: list[tuple[str, Any]] = []
-    if value.get("person") == person and isinstance(value.get("attributes"), dict):
-        said += value["attributes"].items()
-    user = value.get("user")
-    if isinstance(user, dict) and user.get("person") == person:
-        said.append(("name", user.get("name")))
-    for name, content in said:
-        plain = _CAMEL.sub("_", name).lower()
-        for text in _texts(content):
-            if (plain in _IDENTIFYING or "@" in text) and _tells(text):
-                yield text
-
-
-def _tells(text: str) -> bool:
-    return len(text) >= _SHORTEST and text.lower() not in _MACHINES
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value.strip()
-    elif isinstance(value, dict | list):
-        for each in value.values() if isinstance(value, dict) else value:
-            yield from _texts(each)
-
-
-def _value(body: bytes) -> Any:
-    try:
-        return parse_json(body)
-    except InputError:
-        return None
-
-
-def _quick(words: Words) -> Callable[[bytes], bool]:
-    """Whether a body may hold words: cheap, and never wrongly no."""
-    if not words:
-        return lambda _: False
-    forms: Iterable[str] = {form for text in words.texts for form in (text, json.dumps(text)[1:-1])}
-    found = re.compile("|".join(map(re.escape, sorted(forms))), re.IGNORECASE)
-
-    def holds(body: bytes) -> bool:
-        return b"\\u" in body or found.search(body.decode("utf-8", "replace")) is not None
-
-    return holds

@@ -10,7 +10,8 @@ from lineage.model.changes import RedactionProposed, RedactionRuled, RedactionTa
 from lineage.model.claims import EntryRef
 from lineage.record.recorder import Recorder
 from lineage.record.redact.erase import SOURCE, Order
-from lineage.record.redact.plan import Plan, Tick, plan_entries, plan_person
+from lineage.record.redact.people import Tick
+from lineage.record.redact.plan import Plan, plan_entries, plan_person
 from lineage.record.redact.rules import Proposal, entry_at, people_needed, proposals
 from lineage.store.blobs import BlobStore
 from lineage.store.contract import Store
