@@ -195,11 +195,30 @@ def open_source(place: str, settings: Settings) -> Iterator[Source]:
 
     beside = settings.store_path.parent
     beside.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with unpack(Path(place), beside) as opened:
-        restore_key(settings, opened.key)
+    with (
+        unpack(Path(place), beside) as opened,
         # For writing: a copy of an older version is brought up to date first.
-        with closing(SqliteStore(opened.store, interpret)) as store:
-            yield StoreSource(store, opened)
+        closing(SqliteStore(opened.store, interpret)) as store,
+    ):
+        source = StoreSource(store, opened)
+        new_key = restore_key(settings, opened.key)
+        try:
+            yield source
+        except LineageError:
+            # Left behind, it would keep a good backup out.
+            if new_key and not _has_entries(settings):
+                settings.key_path.unlink(missing_ok=True)
+            raise
+
+
+def _has_entries(settings: Settings) -> bool:
+    if settings.store_kind == "sqlite" and not settings.store_path.exists():
+        return False
+    try:
+        with closing(open_store(settings, read_only=True)) as store:
+            return store.head().seq > 0
+    except LineageError:
+        return True
 
 
 @contextmanager

@@ -92,14 +92,24 @@ def show_error(fault: LineageError, *, as_json: bool) -> None:
         click.echo(json.dumps({"error": fault.as_dict()}, default=str), err=True)
         return
     click.echo(
-        f"{click.style('error', fg='red', bold=True)} {fault.code}: {fault.message}", err=True
+        f"{click.style('error', fg='red', bold=True)} {fault.code}: {_shown(fault.message)}",
+        err=True,
     )
     if fault.pointer:
-        click.echo(f"  at    {fault.pointer}", err=True)
+        click.echo(f"  at    {_shown(fault.pointer)}", err=True)
     for name, value in fault.where.items():
-        shown = "\n        ".join(map(str, value)) if isinstance(value, list) else value
+        values = value if isinstance(value, list) else [value]
+        shown = "\n        ".join(map(_shown, values))
         click.echo(f"  {name:5} {shown}", err=True)
     if fault.hint:
-        click.echo(f"  hint  {fault.hint}", err=True)
+        click.echo(f"  hint  {_shown(fault.hint)}", err=True)
     click.echo(f"  more  docs/errors/{fault.code}.md", err=True)
     sys.stderr.flush()
+
+
+def _shown(value: object) -> str:
+    """Text for a terminal: names that others chose could move its cursor, or set its title."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode()
+        for char in str(value)
+    )

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 from lineage.errors import ConfigError, StoreDamagedError, StoreFullError, UnknownNameError
+from lineage.record.identity import key_of
 from lineage.record.scratch import scratch_name
 from lineage.store.blobs import BlobStore, sync_folder
 
@@ -28,6 +30,10 @@ __all__ = [
     "backup_again",
     "unpack",
 ]
+
+_BLOB = re.compile(r"store\.blobs/([0-9a-f]{2})/([0-9a-f]{62})")
+_KEY_MOST = 1 << 10
+_SQLITE = b"SQLite format 3\x00"
 
 
 class Copyable(Protocol):
@@ -111,12 +117,12 @@ def _write(
 class Unpacked:
     """A backup that was opened: the copy of the store at ``store``, its ``key``, its blobs."""
 
-    def __init__(self, tar: tarfile.TarFile, store: Path, key: str) -> None:
+    def __init__(self, tar: tarfile.TarFile, store: Path, key: bytes) -> None:
         self.store = store
         self.key = key
         self._tar = tar
         self._blobs = {
-            "".join(member.name.split("/")[1:]): member
+            _digest(member.name): member
             for member in tar.getmembers()
             if member.isfile() and member.name.startswith("store.blobs/")
         }
@@ -148,15 +154,13 @@ def unpack(path: Path, beside: Path) -> Iterator[Unpacked]:
     """
     with ExitStack() as stack:
         try:
-            if not tarfile.is_tarfile(path):
-                raise tarfile.ReadError("it is no tar file")  # tarfile lists what it tried
-            tar = stack.enter_context(tarfile.open(path))
+            # Not compressed: no backup is, and what is damaged raises errors of its own there.
+            tar = stack.enter_context(tarfile.open(path, "r:"))
             place = Path(stack.enter_context(
                 tempfile.TemporaryDirectory(prefix=f"{scratch_name('restore')}~", dir=beside)
             ))  # fmt: skip
-            for name in ("store.db", "store.key"):
-                tar.extract(name, place, filter="data")
-            opened = Unpacked(tar, place / "store.db", (place / "store.key").read_text("ascii"))
+            key = _file(tar, "store.key").read(_KEY_MOST).decode("ascii")
+            opened = Unpacked(tar, _extract_store(tar, place), key_of(key))
         except (tarfile.TarError, EOFError, KeyError, ValueError) as fault:
             raise ConfigError(
                 f"{path} is no whole backup: {fault}", hint="`lineage backup FILE` writes them"
@@ -164,6 +168,29 @@ def unpack(path: Path, beside: Path) -> Iterator[Unpacked]:
         except OSError as fault:
             raise StoreFullError(f"{path} cannot be unpacked: {fault}") from fault
         yield opened
+
+
+def _extract_store(tar: tarfile.TarFile, place: Path) -> Path:
+    if _file(tar, "store.db").read(len(_SQLITE)) != _SQLITE:
+        raise ValueError("store.db is no store")  # an empty file would become an empty one
+    tar.extract("store.db", place, filter="data")
+    return place / "store.db"
+
+
+def _digest(name: str) -> str:
+    found = _BLOB.fullmatch(name)
+    if found is None:
+        raise ValueError(f"{name!r} is not the name of a blob")
+    return found[1] + found[2]
+
+
+def _file(tar: tarfile.TarFile, name: str) -> IO[bytes]:
+    member = tar.getmember(name)
+    # Only what is a file itself: a link would be followed to another member.
+    file = tar.extractfile(member) if member.isfile() else None
+    if file is None:
+        raise ValueError(f"{name} is no file")
+    return file
 
 
 def _add_blob(tar: tarfile.TarFile, blobs: BlobStore, digest: str) -> None:

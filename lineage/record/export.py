@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from lineage.errors import ConfigError, StoreFullError
+from lineage.errors import ConfigError, StoreFullError, TamperedError
 from lineage.model.merkle import Frontier
 from lineage.model.proofs import Shown, to_line
 from lineage.store.contract import Store, StoredCheckpoint, StoredEntry
@@ -42,7 +42,8 @@ def export(
 ) -> Exported:
     """Write the ledger to ``target`` (mode 0600): complete and on disk, or not at all.
 
-    Raises ``ConfigError`` where the target exists, ``StoreFullError`` where it cannot be written.
+    Raises ``ConfigError`` where the target exists, ``StoreFullError`` where it cannot be written,
+    ``TamperedError`` where entries are missing.
     """
     if not target.parent.is_dir():
         raise ConfigError(f"there is no directory {target.parent}", hint="make it first")
@@ -74,7 +75,7 @@ class _Writing:
         self._store = store
         self._hash = hashlib.sha256()
         self.tree = Frontier.empty()
-        self.sealed = 0
+        self.sealed = self.end = 0
 
     def lines(self) -> Iterator[bytes]:
         yield self._line({"format": LEDGER})
@@ -90,6 +91,7 @@ class _Writing:
             if waiting is not None and waiting.size == entry.seq:
                 yield self._checkpoint(waiting)
                 waiting = next(checkpoints, None)
+        self._must_be_whole()
         yield self._line({
             "entries": self.tree.size,
             "root": _base64(self.tree.root()),
@@ -101,15 +103,24 @@ class _Writing:
 
         A stub without the entry that committed to it would look like a forgery.
         """
-        end = self._store.head().seq
-        if not end:
+        self.end = self._store.head().seq
+        if not self.end:
             return
         for entry in self._store.entries():
             if entry.salt is None:
-                end = max(end, self._store.head().seq)
+                self.end = max(self.end, self._store.head().seq)
             yield entry
-            if entry.seq >= end:
+            if entry.seq >= self.end:
                 return
+
+    def _must_be_whole(self) -> None:
+        """An export of less than the head says would be a sound one of a shorter ledger."""
+        if self.tree.size != self.end:
+            raise TamperedError(
+                f"the ledger ends at entry {self.end:,}, and {self.tree.size:,} entries are there",
+                hint="`lineage ledger verify` names the first that is missing; restore a copy from "
+                "a backup beside it to compare",
+            )
 
     def _checkpoint(self, checkpoint: StoredCheckpoint) -> bytes:
         self.sealed = checkpoint.size

@@ -18,7 +18,7 @@ from lineage.model.envelope import Actor
 from lineage.model.ids import person_id
 from lineage.settings import Settings
 
-__all__ = ["copy_key", "local_actor", "restore_key", "store_key"]
+__all__ = ["copy_key", "key_of", "local_actor", "restore_key", "store_key"]
 
 _KEY_BYTES = 32
 
@@ -30,27 +30,37 @@ def store_key(settings: Settings) -> bytes:
     """
     path = settings.key_path
     try:
-        key = bytes.fromhex(path.read_text(encoding="ascii"))
+        return key_of(path.read_text(encoding="ascii"))
     except FileNotFoundError:
         return _make_key(path)
     except (OSError, ValueError) as fault:
         raise _no_key(path) from fault
+
+
+def key_of(text: str) -> bytes:
+    """The key that a file of one holds. Raises ``ValueError``, which does not repeat the text."""
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
     if len(key) != _KEY_BYTES:
-        raise _no_key(path)
+        raise ValueError("it holds no key of a store")
     return key
 
 
-def restore_key(settings: Settings, key: str) -> None:
-    """Put the key of a backup where the store's key is, unless it is there already.
+def restore_key(settings: Settings, key: bytes) -> bool:
+    """Put the key of a backup where the store's key is; False where it is there already.
 
     Raises ``StoreKeyError`` where another is, ``StoreFullError``.
     """
     path = settings.key_path
-    if _make_key(path, key.strip()) != bytes.fromhex(key):
+    had_key = path.exists()
+    if _make_key(path, key.hex()) != key:
         raise StoreKeyError(
             f"{path} is another key than the one in the backup",
             hint="name an empty store and LINEAGE_STORE_KEY_FILE, or move that key away first",
         )
+    return not had_key
 
 
 def copy_key(settings: Settings) -> bool:
@@ -86,7 +96,9 @@ def _make_key(path: Path, key: str = "") -> bytes:
             pass
         finally:
             temporary.unlink()
-        return bytes.fromhex(path.read_text(encoding="ascii"))
+        return key_of(path.read_text(encoding="ascii"))
+    except ValueError as fault:
+        raise _no_key(path) from fault
     except OSError as fault:
         raise StoreFullError(f"the store's key cannot be written: {fault}") from fault
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 from lineage import verify
@@ -58,6 +60,18 @@ def test_an_export_never_overwrites(tmp_path: Path) -> None:
     assert file.read_text() == "mine"
     assert lineage(home, "ledger", "export", str(tmp_path / "no" / "where")).returncode == 64
     assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "ledger.ndjson"]
+
+
+@pytest.mark.sqlite
+def test_a_ledger_without_its_last_entry_is_not_exported(tmp_path: Path) -> None:
+    home, file = tmp_path / "home", tmp_path / "ledger.ndjson"
+    _filled(home)
+    with closing(apsw.Connection(str(home / "store.db"))) as connection:
+        connection.execute("DELETE FROM entry WHERE seq = 11")
+    done = lineage(home, "ledger", "export", str(file), "--json")
+    assert done.returncode == 1, done
+    assert json.loads(done.stderr)["error"]["code"] == "ledger-tampered"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home"]
 
 
 def test_two_exports_of_one_ledger_are_alike(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 from collections.abc import Callable
@@ -116,6 +117,41 @@ def test_the_tail_cut_off_is_missing(copy: Path, tmp_path: Path) -> None:
 def test_an_altered_head_is_found(column: str, value: str, copy: Path, tmp_path: Path) -> None:
     DeltaTable(copy / "heads").update({column: value}, predicate="size = 40")
     with pytest.raises(ArchiveDamagedError):
+        _restore(copy, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "years",
+    [
+        {"first_year": "1", "last_year": "2147483647"},
+        {"first_year": "-5"},
+        {"last_year": "10000"},
+        {"last_year": "first_year - 1"},
+    ],
+)
+def test_years_that_cannot_be_are_refused_at_once(
+    years: dict[str, str], copy: Path, tmp_path: Path
+) -> None:
+    DeltaTable(copy / "heads").update(years, predicate="size = 40")
+    with pytest.raises(ArchiveDamagedError, match="of the years"):
+        _restore(copy, tmp_path)
+
+
+@pytest.mark.parametrize("form", ["{}", "../../{}", "%2e%2e/%2e%2e/{}", "file://{}"])
+def test_a_file_outside_of_the_table_is_not_read(form: str, copy: Path, tmp_path: Path) -> None:
+    """The very file, moved: nothing but the place is wrong."""
+    (commit,) = (
+        path for path in (copy / "heads" / "_delta_log").glob("*.json")
+        if '"add"' in path.read_text() and "000002" in path.name
+    )  # fmt: skip
+    lines = list(map(json.loads, commit.read_text().splitlines()))
+    for line in lines:
+        if "add" in line:
+            outside = (copy / "heads" / line["add"]["path"]).rename(tmp_path / "outside.parquet")
+            name = outside.name if form.startswith((".", "%")) else str(outside)
+            line["add"]["path"] = form.format(name)
+    commit.write_text("\n".join(map(json.dumps, lines)))
+    with pytest.raises(ArchiveDamagedError, match="outside of it"):
         _restore(copy, tmp_path)
 
 

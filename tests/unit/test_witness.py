@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import multiprocessing
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import pairwise
@@ -238,6 +239,19 @@ def test_a_place_without_the_proof_is_no_contradiction(tmp_path: Path) -> None:
     assert caught.value.retryable
     proof.write_bytes(kept)
     assert follow(one, source_of(str(there)), ORIGIN).size == 12
+
+
+@pytest.mark.parametrize("name", ["checkpoint", f"consistency/{12:020d}.json"])
+def test_what_is_no_file_is_not_waited_for(name: str, tmp_path: Path) -> None:
+    there, handed = tmp_path / "there", ledger()
+    there.mkdir()
+    publish(handed.store, ORIGIN, FolderPlace(there))
+    (there / ORIGIN / name).unlink()
+    os.mkfifo(there / ORIGIN / name)
+    one = witness(tmp_path)
+    one.add(handed.notes[4], 0, ())
+    with pytest.raises(SourceUnavailableError, match="not a regular file"):
+        follow(one, source_of(str(there)), ORIGIN)
 
 
 def test_proofs_that_lead_in_a_circle_end(tmp_path: Path) -> None:

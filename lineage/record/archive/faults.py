@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import unquote
 
 from lineage.errors import (
     ArchiveBusyError,
@@ -15,8 +17,9 @@ from lineage.errors import (
     LineageError,
 )
 
-__all__ = ["reading", "writing"]
+__all__ = ["reading", "refuse_outside", "writing"]
 
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _FULL = ("no space left", "quota exceeded", "file too large", "storagefull", "entitytoolarge")
 _AWAY = (
     "generic s3 error", "generic gcs error", "generic microsoftazure error", "permission denied",
@@ -54,6 +57,16 @@ def writing(table: str, **where: Any) -> Iterator[None]:
         if not _is_deltas(fault):
             raise
         raise _away_or(ArchiveError, "cannot be written", table, fault, where) from fault
+
+
+def refuse_outside(table: str, paths: Iterable[str]) -> None:
+    """Raise ``ArchiveDamagedError`` for a path that leaves the table: a reader would follow it."""
+    for path in map(unquote, paths):  # once more than a reader may do
+        if path.startswith("/") or _ADDRESS.match(path) or ".." in path.split("/"):
+            raise ArchiveDamagedError(
+                f"{table}: its log names a file outside of it: {path!r}",
+                hint="bring the table back from a copy, or archive to a new place", table=table,
+            )  # fmt: skip
 
 
 def _says(fault: BaseException, words: tuple[str, ...]) -> bool:

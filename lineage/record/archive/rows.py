@@ -42,7 +42,8 @@ __all__ = [
 ]
 
 PART_BYTES = 8 << 20
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_YEAR, _LAST_YEAR = 1970, 9999
+_EPOCH = datetime(_FIRST_YEAR, 1, 1, tzinfo=UTC)
 
 ENTRIES = {
     "seq": "long", "recorded_at": "timestamp", "kind": "string", "v": "integer",
@@ -193,7 +194,10 @@ def head_table(heads: Sequence[HeadRow]) -> Table:
 
 
 def heads_of(columns: Mapping[str, Sequence[Any]]) -> list[HeadRow]:
-    """Heads of rows. Raises ``ValueError`` or ``TypeError`` for one that does not add up."""
+    """Heads of rows. Raises ``ValueError`` or ``TypeError`` for one that does not add up.
+
+    Years are bounded: each is looked up as a table.
+    """
     heads = []
     for row in zip(*(columns[name] for name in HEADS), strict=True):
         size, at, first, last, root, frontier, sealed_at, note = row
@@ -201,6 +205,8 @@ def heads_of(columns: Mapping[str, Sequence[Any]]) -> list[HeadRow]:
         head = HeadRow(size, at, first, last, Frontier.of_bytes(frontier), sealed)
         if head.frontier.size != size or head.frontier.root() != root:
             raise ValueError(f"the head of size {size} does not have the root that it says")
+        if not _FIRST_YEAR <= first <= last <= _LAST_YEAR:
+            raise ValueError(f"the head of size {size} is of the years {first} to {last}")
         heads.append(head)
     return heads
 

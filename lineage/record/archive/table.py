@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from lineage.errors import ArchiveBusyError
 from lineage.record.archive.durable import Durable
-from lineage.record.archive.faults import reading, writing
+from lineage.record.archive.faults import reading, refuse_outside, writing
 from lineage.record.archive.rows import NULLABLE
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class ArchiveTable:
         self.columns = columns
         self._durable = None if "://" in uri else Durable(Path(uri))
         self._handle: DeltaTable | None = None
+        self._is_inside = False
 
     @property
     def local(self) -> Path | None:
@@ -52,7 +53,7 @@ class ArchiveTable:
         from deltalake import DeltaTable
         from deltalake.exceptions import TableNotFoundError
 
-        self._handle = None
+        self._handle, self._is_inside = None, False
         if self._durable is not None and not Path(self.uri, "_delta_log").is_dir():
             return None
         with reading(self.name):
@@ -77,6 +78,7 @@ class ArchiveTable:
         handle = self._handle or self.open()
         if handle is None:
             return {}
+        self._must_be_inside()
         with reading(self.name, **where):
             found = QueryBuilder().register("t", handle).execute(sql).read_all()
             return {name: list(found.column(name).to_pylist()) for name in found.schema.names}
@@ -97,6 +99,12 @@ class ArchiveTable:
             }  # fmt: skip
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         return [{**row, "path": unquote(row["path"])} for row in rows]
+
+    def _must_be_inside(self) -> None:
+        """Refuse a table whose log names files elsewhere: they are read as rows of it."""
+        if not self._is_inside:
+            refuse_outside(self.name, (file["path"] for file in self.files()))
+            self._is_inside = True
 
     # --- writing
 

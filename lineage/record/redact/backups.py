@@ -94,7 +94,7 @@ def _store_in(path: Path) -> Iterator[Path]:
     prefix = f"{scratch_name(path.name)}~"
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=prefix) as scratch:
         try:
-            with tarfile.open(path) as tar:
+            with tarfile.open(path, "r:") as tar:
                 tar.extract("store.db", scratch, filter="data")
         except (tarfile.TarError, KeyError) as fault:
             raise ConfigError(f"{path} is no backup: {fault}") from fault

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -29,7 +31,7 @@ class FolderPlace(Place):
     @override
     def read(self, name: str) -> bytes | None:
         try:
-            return (self._folder / name).read_bytes()
+            return _contents(self._folder / name)
         except FileNotFoundError:
             if not self._folder.is_dir():
                 raise self._away() from None
@@ -54,6 +56,15 @@ class FolderPlace(Place):
 
     def _failed(self, fault: OSError) -> PublishError:
         return PublishError(f"{self._folder}: {fault.strerror or fault}")
+
+
+def _contents(path: Path) -> bytes:
+    """Of a regular file: opening a named pipe would wait for somebody to write to it."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, f"{path.name} is not a regular file")
+        return file.read()
 
 
 def write_file(path: Path, data: bytes, mode: int = 0o644) -> None:
