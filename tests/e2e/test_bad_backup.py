@@ -53,7 +53,7 @@ def _with(name: str, data: bytes | None) -> Callable[[Path, Path], Path]:
 
 def _flipped(good: Path, path: Path) -> Path:
     data = bytearray(_made(path, _members(good), "w:gz").read_bytes())
-    for offset in range(40, len(data), 40):
+    for offset in range(len(data) // 2, len(data), 40):
         data[offset] ^= 0xFF
     path.write_bytes(data)
     return path
