@@ -386,7 +386,8 @@ def test_what_is_no_backup_is_said_in_a_line(tmp_path: Path) -> None:
         lineage(tmp_path / "home", "restore", "--from", str(tmp_path / "keys.json"), "--json"),
         "bad-setting", 64,
     )  # fmt: skip
-    assert error["message"].endswith("is no whole backup: it is no tar file")
+    assert "keys.json is no whole backup: " in error["message"]
+    assert "\n" not in error["message"]
 
 
 def test_one_entry_is_not_entries(tmp_path: Path) -> None:
