@@ -124,7 +124,15 @@ class _Writing:
 
     def _checkpoint(self, checkpoint: StoredCheckpoint) -> bytes:
         self.sealed = checkpoint.size
-        return self._line({"checkpoint": checkpoint.note.decode("utf-8")})
+        try:
+            note = checkpoint.note.decode("utf-8")
+        except UnicodeDecodeError as fault:
+            raise TamperedError(
+                f"the checkpoint of {checkpoint.size} entries is no note: {fault}",
+                hint="`lineage ledger verify` tells what else does not hold",
+                position=checkpoint.size,
+            ) from fault
+        return self._line({"checkpoint": note})
 
     def _line(self, value: Any) -> bytes:
         line = to_line(value)

@@ -40,17 +40,9 @@ def _is_whole(entry: StoredEntry) -> bool:
 
 
 def whole_checkpoint(size: int, sealed_at: int, note: object) -> StoredCheckpoint:
-    """A checkpoint from its row. Raises ``TamperedError`` where the note is no text."""
-    if not isinstance(note, bytes) or not _is_text(note):
+    """A checkpoint from its row. Raises ``TamperedError`` where the note is no bytes."""
+    if not isinstance(note, bytes):
         raise TamperedError(
             f"the checkpoint of {size} entries is no note", hint=_HINT, position=size
         )
     return StoredCheckpoint(size, sealed_at, note)
-
-
-def _is_text(note: bytes) -> bool:
-    try:
-        note.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True
