@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lineage.errors import TamperedError
 from lineage.model.merkle import (
     Frontier,
     consistency_proof,
@@ -67,7 +68,7 @@ def test_a_proof_reads_a_few_tiles_of_each_level() -> None:
 
 def test_a_root_over_leaves_that_are_not_there_is_refused() -> None:
     reads = Reads(300)
-    with pytest.raises(IndexError):
+    with pytest.raises(TamperedError):
         Tiles(reads.leaves, reads.kept).root(0, 301)
 
 

@@ -543,7 +543,7 @@ def test_it_is_written_for_old_pythons_and_imports_nothing_of_ours() -> None:
         for alias in node.names
     }
     assert imported - set(sys.stdlib_module_names) == {"cryptography"}
-    assert len(text.splitlines()) < 820, "an auditor reads it in a sitting"
+    assert len(text.splitlines()) < 830, "an auditor reads it in a sitting"
 
 
 def test_the_formats_of_signatures_agree_with_those_that_we_write() -> None:
