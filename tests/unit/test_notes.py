@@ -20,7 +20,7 @@ from lineage.model.notes import (
     signatures_of,
 )
 
-# From the documentation of Go's package golang.org/x/mod/sumdb/note.
+# The example in the documentation of the note package of Go's checksum database.
 GO_SECRET = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
 GO_PUBLIC = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
 GO_TEXT = (
