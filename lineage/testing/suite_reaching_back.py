@@ -142,6 +142,16 @@ class ReachingBackRules:
             assert (edge.type, edge.up) == (EdgeType.USED, DATA)
             assert store.edges([RUN], Direction.DOWNSTREAM, View(position)) == []
 
+    def test_a_redaction_leaves_what_others_made_alone(self, store: Store) -> None:
+        """Two runs were one: what one of them used is no matter of that."""
+        one = entry_of(alias(RUN, OTHER, 1))
+        store.append([one])
+        record(store, used(DATA, RUN, 2))
+        before = store.edges([RUN], Direction.UPSTREAM, HEAD, [EdgeType.USED])
+        store.append([entry_of(redaction(one, Claims(mentions=one.claims.nodes())))])
+        assert store.edges([RUN], Direction.UPSTREAM, HEAD, [EdgeType.USED]) == before
+        assert [edge.up for edge in before] == [DATA]
+
     def test_an_entry_may_be_redacted_again(self, store: Store) -> None:
         """Of several the last in the order of event ids stands, however they arrive."""
         target = entry_of(attribute(DATA, "doc", "secret", 1))

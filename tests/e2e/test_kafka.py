@@ -88,8 +88,8 @@ def test_two_consumers_share_and_one_takes_over_from_another_that_was_killed(
             return bool(first.batches and second.batches)
 
         until(both_work)
-        produce(kafka_broker, topic, runs[:400])  # some of them for the second time
         before = first.count("messages")
+        produce(kafka_broker, topic, runs[:400])  # some of them for the second time
         until(lambda: first.count("messages") > before)
         first.stop(signal.SIGKILL)
         with consuming(kafka_broker, tmp_path, topic, words=words, **more) as third:

@@ -56,6 +56,7 @@ def test_it_names_its_store_plainly_and_nothing_is_logged_before(tmp_path: Path)
         assert serving.facts["store"] == str((tmp_path / "home" / "store.db").resolve())
         assert serving.lines() == []
         assert serving.client.get("/healthz").status_code == 200
+        until(serving.lines)  # after the answer
         assert [line["path"] for line in serving.lines()] == ["/healthz"]
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from lineage.store.contract import NewEntry, Store
 from lineage.store.memory import MemoryStore
+from lineage.store.neo4j import writer
 from lineage.store.sqlite import SqliteStore
 from lineage.testing import store_laws
 from lineage.testing.histories import histories
@@ -88,6 +89,14 @@ def test_memory_downstream_is_the_inverse_of_upstream(
 # --- Neo4j
 
 
+@pytest.fixture
+def in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is looked up and written together is split, as large batches are."""
+    monkeypatch.setattr(writer, "_TOGETHER", 5)
+    monkeypatch.setattr(writer, "_AT_ONCE", 2)
+
+
+@pytest.mark.usefixtures("in_pieces")
 @_fewer
 @given(data=st.data(), history=histories())
 def test_neo4j_answers_as_memory_does(
@@ -104,6 +113,7 @@ def test_neo4j_rebuilt_equals_live(
     store_laws.rebuilt_equals_live(neo4j_stores, history)
 
 
+@pytest.mark.usefixtures("in_pieces")
 @_fewer
 @given(data=st.data(), history=histories())
 def test_neo4j_converges(
@@ -120,6 +130,7 @@ def test_neo4j_resending_changes_nothing(
     store_laws.resending_changes_nothing(neo4j_stores, history)
 
 
+@pytest.mark.usefixtures("in_pieces")
 @_fewer
 @given(data=st.data(), history=histories())
 def test_neo4j_downstream_is_the_inverse(

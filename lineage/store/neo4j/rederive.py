@@ -22,7 +22,7 @@ from lineage.store.neo4j.working import WorkingSet
 __all__ = ["rederive"]
 
 _DROP = """UNWIND $ids AS id MATCH (:Node {id: id})<-[:VERSION_OF*0..1]-(x)
-MATCH (x)-[r:RESOLVED_USE|SAME_AS]-() WITH DISTINCT r DELETE r"""
+MATCH (x)-[r:RESOLVED_USE|SAME_AS]->() WITH DISTINCT r DELETE r"""
 _VERSIONS = """UNWIND $ids AS id MATCH (:Node {id: id})<-[:VERSION_OF]-(v)
 RETURN v.id, v.first,
   COLLECT { MATCH (r)-[g:GENERATED]->(v) RETURN [r.id, g.said, g.vf, g.rf, coalesce(g.rt, $open)] },
