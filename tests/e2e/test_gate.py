@@ -340,7 +340,7 @@ def test_a_backdated_claim_takes_two_people(site: Site, monkeypatch: pytest.Monk
     assert "needs-second-person" in site.lineage(*own).stderr
     past = ("owners", "show", site.table, "--as-of", "2026-02-01T00:00:00Z")
     assert site.json(*past)["status"] == "orphaned"
-    monkeypatch.setattr("lineage.wiring.local_actor", lambda _: Actor("person:bob"))
+    monkeypatch.setattr("lineage.wiring.workspace.local_actor", lambda _: Actor("person:bob"))
     assert site.lineage(*own).exit_code == 0
     assert site.json(*past)["status"] == "owned"
     assert site.json(*past, "--known-at", "2")["status"] == "orphaned"
