@@ -27,6 +27,7 @@ __all__ = [
     "ARTIFACT",
     "JOB",
     "PERSON",
+    "PLACEHOLDER",
     "RUN",
     "SCOPE",
     "SERVICE",
@@ -55,6 +56,8 @@ __all__ = [
 
 ARTIFACT, JOB, RUN = "artifact", "job", "run"
 TEAM, PERSON, SERVICE, SCOPE = "team", "person", "service", "scope"
+PLACEHOLDER = "run."
+"""What the token of an output begins with whose producer named no version."""
 
 _PARTS = {ARTIFACT: 2, JOB: 2, RUN: 3, TEAM: 1, PERSON: 1, SERVICE: 2, SCOPE: 2}
 _MAX_PART, _KEPT = 1024, 900
@@ -244,7 +247,7 @@ def file_token(sha256_hex: str) -> str:
 
 def run_token(run: str) -> str:
     """Version token of an output whose producer names no version; ``run`` is a run's id."""
-    return f"run.{hashlib.sha256(run.encode()).hexdigest()[:16]}"
+    return f"{PLACEHOLDER}{hashlib.sha256(run.encode()).hexdigest()[:16]}"
 
 
 def number_of_token(token: str) -> str | None:

@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 
 from lineage.model.canonical import FOREVER
 from lineage.model.claims import EdgeType, Method
-from lineage.model.ids import artifact_of, number_of_token, run_token, token_of
+from lineage.model.ids import (
+    PLACEHOLDER,
+    artifact_of,
+    number_of_token,
+    run_token,
+    token_of,
+    with_version,
+)
 
 __all__ = [
     "DerivedEdge",
@@ -26,6 +33,8 @@ __all__ = [
     "twins",
     "version_order",
 ]
+
+_PLACEHOLDER = with_version("", PLACEHOLDER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +84,7 @@ class DerivedEdge:
 
 def is_placeholder(version: str) -> bool:
     """Whether a version stands for 'what this run wrote': its producer named no version."""
-    return token_of(version).startswith("run.")
+    return _PLACEHOLDER in version
 
 
 def components(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

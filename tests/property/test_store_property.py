@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from lineage.store.contract import NewEntry, Store
 from lineage.store.memory import MemoryStore
 from lineage.store.neo4j import writer
+from lineage.store.neo4j.statements import Statements
+from lineage.store.neo4j.working import WorkingSet
 from lineage.store.sqlite import SqliteStore
 from lineage.testing import store_laws
 from lineage.testing.histories import histories
@@ -96,7 +98,20 @@ def in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "_AT_ONCE", 2)
 
 
-@pytest.mark.usefixtures("in_pieces")
+@pytest.fixture
+def forgetful(in_pieces: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered is loaded again for every few entries, as after a restart."""
+    del in_pieces
+    begin = WorkingSet.begin
+
+    def forget(self: WorkingSet, statements: Statements) -> None:
+        self.clear()
+        begin(self, statements)
+
+    monkeypatch.setattr(WorkingSet, "begin", forget)
+
+
+@pytest.mark.usefixtures("forgetful")
 @_fewer
 @given(data=st.data(), history=histories())
 def test_neo4j_answers_as_memory_does(

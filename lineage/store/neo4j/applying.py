@@ -10,6 +10,7 @@ from lineage.model.canonical import FOREVER
 from lineage.model.claims import Claims, EdgeType, EntryRef, StateOp, StateType
 from lineage.model.fold import Op
 from lineage.model.ids import artifact_of, token_of
+from lineage.model.resolution import is_placeholder
 from lineage.store.neo4j.commits import commit_row
 from lineage.store.neo4j.derived import DerivedRow
 from lineage.store.neo4j.documents import pack
@@ -18,10 +19,10 @@ from lineage.store.neo4j.groups import UseKey
 from lineage.store.neo4j.statements import Statements
 from lineage.store.neo4j.states import KeyId, Said
 from lineage.store.neo4j.working import WorkingSet
-from lineage.store.neo4j.writes import Pending, object_key, stored_type
+from lineage.store.neo4j.writes import Pending, is_open_use, object_key
 
 _SAME: Mapping[str, Any] = MappingProxyType({})
-__all__ = ["Applying", "families_of", "is_alias", "tell"]
+__all__ = ["Applying", "families_of", "is_alias", "resolving", "tell"]
 
 
 def families_of(claims: Claims, working: WorkingSet) -> Iterator[str]:
@@ -37,9 +38,22 @@ def families_of(claims: Claims, working: WorkingSet) -> Iterator[str]:
             yield from (op.subject, op.object)
 
 
+def resolving(claims: Claims) -> Iterator[str]:
+    """Ids of whose families something follows once an entry is there: not plain any more."""
+    for claim in claims.occurrences:
+        if is_open_use(claim):
+            yield claim.up
+    for node in claims.nodes():
+        if is_placeholder(node):
+            yield artifact_of(node)
+    for op in claims.states:
+        if is_alias(op):
+            yield from (op.subject, op.object)
+
+
 def uses_and_versions(claims: Claims) -> tuple[set[UseKey], set[str]]:
     """Uses without a version, and versions said to be made."""
-    uses = {(c.down, c.up, c.said) for c in claims.occurrences if stored_type(c) == "OPEN_USE"}
+    uses = {(c.down, c.up, c.said) for c in claims.occurrences if is_open_use(c)}
     versions = {
         c.down for c in claims.occurrences if c.type is EdgeType.GENERATED and token_of(c.down)
     }
@@ -54,7 +68,7 @@ def is_alias(op: StateOp) -> bool:
 def tell(family_of: Callable[[str], Family | None], claims: Claims, seq: int) -> None:
     """Tell families, as far as there are any, what entry ``seq`` says of them."""
     for claim in dict.fromkeys(claims.occurrences):
-        if stored_type(claim) == "OPEN_USE":
+        if is_open_use(claim):
             family = family_of(claim.up)
             if family is not None:
                 family.use((claim.down, claim.up, claim.said), claim.at, claim.method, seq)
@@ -69,7 +83,7 @@ def tell(family_of: Callable[[str], Family | None], claims: Claims, seq: int) ->
 
 
 class Applying:
-    """Applies claims. Per entry: ``know``, any of ``add``, then ``settle``; ``flush`` writes."""
+    """Applies claims: ``load`` what they need, ``know``, ``add``, ``settle``; ``flush`` writes."""
 
     def __init__(
         self, statements: Statements, working: WorkingSet, edges: int, states: int, nodes: int
@@ -91,6 +105,13 @@ class Applying:
     def flush(self, head: Mapping[str, Any] = _SAME) -> None:
         """Write what waits, and what changes of the head."""
         self._pending.flush(self._statements, head)
+
+    def load(self, claims: Claims) -> None:
+        """Load what was plain and will not be after an entry: before it is applied."""
+        plain = [one for one in resolving(claims) if self._working.is_plain(one)]
+        if plain:
+            self.flush()
+            self._working.learn_families(plain, whole=plain)
 
     def know(self, nodes: Sequence[str], seq: int) -> None:
         """Make every id that an entry mentions known, and the artifacts of versions."""

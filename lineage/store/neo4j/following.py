@@ -13,7 +13,7 @@ from lineage.model.claims import Claims, StateType
 from lineage.model.fold import Op
 from lineage.model.ids import artifact_of, token_of
 from lineage.store.contract import Interpreter, StoredEntry
-from lineage.store.neo4j.applying import is_alias, tell
+from lineage.store.neo4j.applying import is_alias, resolving, tell
 from lineage.store.neo4j.family import Family
 from lineage.store.neo4j.states import Said
 from lineage.store.neo4j.working import WorkingSet
@@ -65,6 +65,7 @@ def _follow_edges(working: WorkingSet, seq: int, claims: Claims) -> None:
             touched[id(family)] = family
         return family
 
+    working.forget_families(filter(working.is_plain, resolving(claims)))
     for node in claims.nodes():
         working.heard_of(node)
         family = family_of(artifact_of(node)) if token_of(node) else None

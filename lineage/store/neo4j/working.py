@@ -8,15 +8,22 @@ written concerns only what is remembered.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from lineage.model.canonical import FOREVER
 from lineage.model.claims import EdgeType, Method, StateType
-from lineage.model.ids import artifact_of, token_of
+from lineage.model.ids import (
+    ARTIFACT,
+    PLACEHOLDER,
+    artifact_of,
+    class_of,
+    token_of,
+    with_version,
+)
 from lineage.store.neo4j.derived import Derived, DerivedRow
 from lineage.store.neo4j.documents import SHOWN, add_said, load_subject, said_in, unpack
-from lineage.store.neo4j.family import Alias, Family
+from lineage.store.neo4j.family import Alias, Family, PlainFamily
 from lineage.store.neo4j.groups import Claimed
 from lineage.store.neo4j.statements import Statements
 from lineage.store.neo4j.states import Subject
@@ -33,6 +40,10 @@ _KNOWN = "UNWIND $ids AS id MATCH (n:Node {id: id}) RETURN collect(id)"
 _SHOWN = f"UNWIND $ids AS id MATCH (n:Node {{id: id}}) RETURN id, {SHOWN}"
 _SAID = """MATCH (n:Node {id: $id}) WITH n, n.said AS said
 RETURN [said] + COLLECT { MATCH (n)-[:SAID]->(s) RETURN s.ops }"""
+_PLAIN = """UNWIND $rows AS row MATCH (a:Node {id: row[0]})
+WHERE NOT EXISTS { (a)-[:OPEN_USE]->() } AND NOT EXISTS { (a)-[:SAID_SAME]-() }
+AND NOT EXISTS { MATCH (v:Node) WHERE v.id STARTS WITH row[1] }
+RETURN a.id"""
 _COMPONENT = """UNWIND $ids AS id MATCH (n:Node {id: id})-[:SAID_SAME*0..]-(m:Node)
 RETURN id, collect(DISTINCT m.id)"""
 _VERSIONS = """UNWIND $ids AS id MATCH (:Node {id: id})<-[:VERSION_OF]-(v)
@@ -91,6 +102,15 @@ class WorkingSet:
         self._families.clear()
         self._subjects.clear()
 
+    def forget(self) -> None:
+        """Another process wrote: forget what it may have changed. What is known stays known."""
+        self._families.clear()
+        self._subjects.clear()
+
+    def weight(self) -> int:
+        """About how many claims would be loaded again if it were forgotten."""
+        return sum(family.weight for family in self._families.values() if family.claimed.uses)
+
     # --- nodes
 
     def unheard(self, ids: Iterable[str]) -> list[str]:
@@ -131,18 +151,36 @@ class WorkingSet:
 
     # --- families
 
-    def learn_families(self, members: Iterable[str]) -> None:
-        """Load at once those families of known ids that are not remembered."""
+    def learn_families(self, members: Iterable[str], *, whole: Collection[str] = ()) -> None:
+        """Load at once those families of known ids that are not remembered.
+
+        Those of ``whole`` are about to be more than plain.
+        """
         asked = [
-            m for m in dict.fromkeys(members) if m not in self._families and self._is_stored(m)
+            m for m in dict.fromkeys(members)
+            if (m not in self._families or (m in whole and self.is_plain(m)))
+            and self._is_stored(m)
         ]  # fmt: skip
-        if not asked:
+        plain = self._plain([m for m in asked if m not in whole])
+        for member in plain:
+            self._remember(PlainFamily([member]))
+        more = [m for m in asked if m not in plain]
+        if not more:
             return
         found: dict[str, list[str]] = {}
-        for _, component in self._statements.rows(_COMPONENT, ids=asked):
+        for _, component in self._statements.rows(_COMPONENT, ids=more):
             found[min(component)] = component
         for family in load_families(self, list(found.values())):
             self._remember(family)
+
+    def _plain(self, members: list[str]) -> set[str]:
+        """Those of which nothing follows."""
+        rows = [[m, with_version(m, PLACEHOLDER)] for m in members if class_of(m) == ARTIFACT]
+        return {row[0] for row in self._statements.rows(_PLAIN, rows=rows)} if rows else set()
+
+    def is_plain(self, member: str) -> bool:
+        """Whether a family is remembered as one of which nothing follows."""
+        return isinstance(self._families.get(member), PlainFamily)
 
     def family(self, member: str) -> Family:
         """The family of an id: of one that is new, a new one."""

@@ -15,7 +15,7 @@ from lineage.model.envelope import SALT_BYTES, Envelope, commitment_of
 from lineage.model.ids import artifact_of
 from lineage.model.merkle import Frontier, Tile
 from lineage.store.contract import Guard, Head, Interpreter, NewEntry, Receipt
-from lineage.store.neo4j.applying import Applying, families_of
+from lineage.store.neo4j.applying import Applying, families_of, resolving
 from lineage.store.neo4j.envelopes import entry_row
 from lineage.store.neo4j.following import follow
 from lineage.store.neo4j.ledger import entries_between
@@ -28,8 +28,8 @@ from lineage.store.redaction import claims_of_stub
 
 __all__ = ["Salted", "Writer"]
 
-_FOLLOWED = 5_000
-"""Entries of others that are followed at most: loading again what is needed is faster then."""
+_FOLLOWED = 50, 5_000
+"""Of others, so few entries are followed anyway, and so many never: what is needed is loaded."""
 _TOGETHER = 1_000
 """Entries that are looked up together."""
 _AT_ONCE = 250
@@ -140,11 +140,17 @@ class Writer:
     def _catch_up(self, statements: Statements, seq: int, *, back: bool) -> None:
         """Bring what is remembered to the head, if another process moved it."""
         behind = seq - self._seq
-        if behind and self._seq >= 0:
-            far = back or behind > _FOLLOWED
-            entries = [] if far else entries_between(statements, self._seq, seq)
-            if not entries or not follow(self._working, self._interpret, entries):
-                self._working.clear()
+        if not behind or self._seq < 0:
+            return
+        few, many = _FOLLOWED
+        if back or behind > many:
+            self._working.clear()
+        elif behind > few and behind > self._working.weight():
+            self._working.forget()
+        elif not follow(
+            self._working, self._interpret, entries_between(statements, self._seq, seq)
+        ):
+            self._working.clear()
 
     def _head(self) -> dict[str, Any]:
         return {
@@ -159,7 +165,8 @@ class Writer:
         every = list(claims)
         self._working.learn(_nodes(every))
         self._working.learn_families(
-            member for one in every for member in families_of(one, self._working)
+            (member for one in every for member in families_of(one, self._working)),
+            whole={member for one in every for member in resolving(one)},
         )
         self._working.learn_subjects(op.subject for one in every for op in one.states)
 
@@ -186,6 +193,7 @@ class Writer:
         return seq
 
     def _apply(self, by: EntryRef, ref: str, seq: int, claims: Claims) -> None:
+        self._applying.load(claims)
         self._applying.know(claims.nodes(), seq)
         for target in claims.retracts:
             self._reaching.retract(target, seq)

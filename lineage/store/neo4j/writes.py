@@ -16,12 +16,13 @@ from lineage.store.neo4j.documents import dump_said, dump_shown, pack, searchabl
 from lineage.store.neo4j.statements import Statements
 from lineage.store.neo4j.states import Subject
 
-__all__ = ["Pending", "ended", "object_key", "stored_type"]
+__all__ = ["Pending", "ended", "is_open_use", "object_key", "stored_type"]
 
 _LABELS = {
     "artifact": "Artifact", "job": "Job", "run": "Run", "team": "Team", "person": "Person",
     "service": "Service", "scope": "Scope",
 }  # fmt: skip
+_TYPES = {kind: kind.name for kind in EdgeType}
 _COMMON = """MATCH (h:Head {id: 'main'}) SET h += $head WITH h
 CALL () { UNWIND $entries AS e CREATE (:Entry {seq: e[0], ref: e[1], recorded_at: e[2], kind: e[3],
   source: e[4], envelope: e[5], leaf: e[6], salt: e[7], body: e[8]}) }
@@ -59,15 +60,19 @@ CREATE (v)-[:COMMIT_OF {rf: c[4], rt: c[5], vf: c[6], number: c[7], known: c[8],
 n: c[10], files: c[11]}]->(l)"""
 
 
-def stored_type(claim: Occurrence) -> str:
-    """The type of a claim's relationship: a use by a run of an artifact without version is open."""
-    open_use = (
+def is_open_use(claim: Occurrence) -> bool:
+    """Whether a claim is a use by a run of an artifact without version."""
+    return (
         claim.type is EdgeType.USED
+        and not token_of(claim.up)
         and class_of(claim.up) == ARTIFACT
         and class_of(claim.down) == RUN
-        and not token_of(claim.up)
     )
-    return "OPEN_USE" if open_use else claim.type.name
+
+
+def stored_type(claim: Occurrence) -> str:
+    """The type of a claim's relationship."""
+    return "OPEN_USE" if is_open_use(claim) else _TYPES[claim.type]
 
 
 def ended(position: int) -> int | None:
