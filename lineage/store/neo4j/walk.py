@@ -8,7 +8,7 @@ table's log bring the commits of that log along.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from lineage.model.canonical import FOREVER
@@ -64,6 +64,7 @@ class _Fetched:
     def __init__(self, reading: Reading, direction: Direction, history: History) -> None:
         self._reading = reading
         self._direction = direction
+        self._other = 1 if direction is Direction.UPSTREAM else 2
         self._history = history
         self.nodes: set[str] = set()
         self.edges: list[Sequence[Any]] = []
@@ -81,14 +82,14 @@ class _Fetched:
             return
         while new:
             self.nodes |= new
-            edges = self._near(new)
-            self.edges += edges
-            if depth is not None:
-                depth -= 1
-                if depth < 0:
-                    break
-            other = 1 if self._direction is Direction.UPSTREAM else 2
-            new = {edge[other] for edge in edges} - self.nodes
+            following: set[str] = set()
+            for edges in self._near(new):
+                self.edges += edges
+                following |= {edge[self._other] for edge in edges} - self.nodes
+                if depth == 0 and following:
+                    return  # something lies beyond: that is all that is asked of the last level
+            depth = None if depth is None else depth - 1
+            new = set() if depth == -1 else following
 
     def _reach(self, starts: Iterable[str]) -> None:
         query = closure_query(self._direction, self._history)
@@ -103,15 +104,14 @@ class _Fetched:
                 for kind, other, n, at, how in edges
             ]
 
-    def _near(self, ids: Iterable[str]) -> list[Sequence[Any]]:
+    def _near(self, ids: Iterable[str]) -> Iterator[list[Sequence[Any]]]:
         types = WALKED_CHAINLESS if self._history is History.NONE else WALKED
         query = _NEAR_UP if self._direction is Direction.UPSTREAM else _NEAR_DOWN
-        asked, found = list(ids), []
+        asked = list(ids)
         for start in range(0, len(asked), _BATCH):
             some = asked[start : start + _BATCH]
             ((edges,),) = self._reading.rows(query.format(types=types), ids=some)
-            found += edges
-        return found
+            yield edges
 
     def fetch_logs(self) -> bool:
         """Fetch the logs of tables that are walked by their files; whether there are new ones."""

@@ -13,6 +13,8 @@ from lineage.store.sqlite.walker import READ, EdgeKey, State, Walker
 
 __all__ = ["walk"]
 
+_SOME = 1_000
+
 
 def walk(
     reading: Reading,
@@ -66,14 +68,22 @@ def _breadth_first(
         found |= new
         if truncated:
             break
-        states, keys = walker.expand(level)
         if depth is not None and len(levels) > depth:
-            truncated = not seen.issuperset(states)
+            truncated = _leads_beyond(walker, level, seen)
             break
+        states, keys = walker.expand(level)
         edges.update(keys)
         level = list(dict.fromkeys([state for state in states if state not in seen]))
         seen.update(level)
     return _answer(walker, levels, found, edges, truncated=truncated)
+
+
+def _leads_beyond(walker: Walker, level: Sequence[State], seen: set[State]) -> bool:
+    """Whether a level goes on; of a wide one it is known after a few."""
+    return any(
+        not seen.issuperset(walker.expand(level[start : start + _SOME])[0])
+        for start in range(0, len(level), _SOME)
+    )
 
 
 def _answer(
