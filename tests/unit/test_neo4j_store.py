@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from lineage.model.claims import Claims
 from lineage.model.ids import artifact_id, run_id, with_version
 from lineage.record.interpret import interpret as interpret_real
 from lineage.store.contract import Direction, History, NewEntry, Receipt, View
@@ -23,7 +24,15 @@ from lineage.store.memory import MemoryStore
 from lineage.store.neo4j import Neo4jStore, schema, statements
 from lineage.store.neo4j.connection import Database
 from lineage.store.neo4j.walk import closure_query
-from lineage.testing.builders import generated, used
+from lineage.testing.builders import (
+    alias,
+    attribute,
+    commit,
+    generated,
+    redaction,
+    retraction,
+    used,
+)
 from lineage.testing.plain import again, entry_of, interpret
 from tests.bolt_proxy import COMMIT, BoltProxy
 from tests.neo4j_server import Neo4jAt
@@ -82,6 +91,41 @@ def test_a_closure_prunes_and_starts_from_an_index(
     assert not {"AllNodesScan", "NodeByLabelScan"} & operators
 
 
+def test_no_statement_of_a_writer_scans(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever it has to look up of what is there."""
+    sent: dict[str, Any] = {}
+    rows, write = statements.Statements.rows, statements.Statements.write
+
+    def asked(self: statements.Statements, query: str, **parameters: Any) -> list[list[Any]]:
+        sent[query] = parameters
+        return rows(self, query, **parameters)
+
+    def written(self: statements.Statements, query: str, **parameters: Any) -> None:
+        sent[query] = parameters
+        write(self, query, **parameters)
+
+    monkeypatch.setattr(statements.Statements, "rows", asked)
+    monkeypatch.setattr(statements.Statements, "write", written)
+    data, run = artifact_id("n", "data"), run_id("jobs", "j", "1")
+    made = entry_of(generated(run, with_version(data, "1.a"), 1))
+    said = [
+        generated(run, with_version(data, "2.b"), 2), used(data, run_id("jobs", "j", "2"), 3),
+        alias(data, artifact_id("n", "other"), 4), attribute(data, "rows", "1", 5),
+        commit(data, 0, 6, added=["f"]), redaction(made, Claims(mentions=made.claims.nodes())),
+        retraction(entry_of(used(data, run, 9))),
+    ]  # fmt: skip
+    for entry in (made, *map(entry_of, said)):
+        Neo4jStore(database, interpret).append([entry])  # which remembers nothing
+    assert len(sent) > 15
+    with database.session() as session:
+        for query, parameters in sent.items():
+            plan = session.run("EXPLAIN " + query, parameters).consume().plan
+            operators = {operator.partition("@")[0] for operator in _operators(plan or {})}
+            assert not {"AllNodesScan", "NodeByLabelScan"} & operators, query
+
+
 def test_a_walk_costs_its_nodes_and_not_its_paths(database: Database) -> None:
     store = Neo4jStore(database, interpret)
     entries = _diamond(30)
@@ -122,7 +166,15 @@ WRITER = """
 import sys
 from lineage.store.neo4j import Neo4jStore
 from lineage.store.neo4j.connection import Database
-from lineage.testing.builders import generated, used
+from lineage.testing.builders import (
+    alias,
+    attribute,
+    commit,
+    generated,
+    redaction,
+    retraction,
+    used,
+)
 from lineage.testing.plain import entry_of, interpret
 from lineage.model.ids import artifact_id, run_id, with_version
 name, count, url = sys.argv[1], int(sys.argv[2]), sys.argv[3]

@@ -13,8 +13,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from typing_extensions import override
-
 from lineage.model.canonical import FOREVER
 from lineage.model.claims import Method
 from lineage.model.ids import artifact_of, run_token, token_of, with_version
@@ -31,7 +29,7 @@ from lineage.store.neo4j.derived import (
 )
 from lineage.store.neo4j.groups import Claimed, Group, Order, UseKey, order_of
 
-__all__ = ["Alias", "Family", "PlainFamily"]
+__all__ = ["Alias", "Family"]
 
 Alias = tuple[str, str, int, int]
 """Two ids that are one over ``[since, until)``."""
@@ -292,32 +290,6 @@ class Family:
         self._shown.setdefault(owner, {})[row.edge] = row
         if owner[0] == "use":
             self._resolved.setdefault(row.edge.up, set()).add((owner[1], owner[2], owner[3]))
-
-
-class PlainFamily(Family):
-    """An artifact of which nothing follows: no use without a version, no alias, no placeholder.
-
-    Its versions are not remembered: a new one changes nothing. It is loaded in full before it
-    gets any of those.
-    """
-
-    __slots__ = ()
-
-    @override
-    def know(self, version: str) -> None:
-        """A version is known from now on."""
-
-    @override
-    def commit(self, version: str, at: int, seq: int) -> None:
-        """A commit of a table's log made a version."""
-
-    @override
-    def output(self, run: str, version: str, said: str, at: int, seq: int) -> None:
-        """A run made a version."""
-
-    @override
-    def forget(self, seq: int, uses: Iterable[UseKey], versions: Iterable[str]) -> None:
-        """The claims of an entry are withdrawn; there were no uses."""
 
 
 def _stretches(aliases: Sequence[Alias]) -> Iterator[tuple[int, int]]:
