@@ -26,6 +26,8 @@ log = logging.getLogger("lineage.workers")
 _AGAIN_SECONDS = 1.0
 """Between the death of a process and the next: a fault that is there at once must not spin."""
 
+_STOPPING = (signal.SIGTERM, signal.SIGINT)
+
 Work = Callable[[Callable[[], object]], None]
 """What a process does; it calls its argument when it is ready."""
 
@@ -54,7 +56,7 @@ class Workers:
 
     def run(self, ready: Callable[[], None]) -> int:
         """Run until SIGTERM or SIGINT, or until one cannot start; the exit status."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in _STOPPING:
             signal.signal(number, self._on_signal)
         for _ in range(self._count):
             self._start()
@@ -74,13 +76,18 @@ class Workers:
 
     def _start(self) -> None:
         ready, tell = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            os.close(ready)
-            os.close(self._life)
-            self._be_one(tell)
-        os.close(tell)
-        self._children[pid] = _Child(ready)
+        # Python forgets signals that come amid a fork: they wait until both sides are themselves.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                os.close(ready)
+                os.close(self._life)
+                self._be_one(tell)
+            os.close(tell)
+            self._children[pid] = _Child(ready)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
         if self._stopping:  # while it was started
             os.kill(pid, signal.SIGTERM)
 
@@ -88,6 +95,7 @@ class Workers:
         """What a process is from here on; nothing of what started it runs in it again."""
         status = 70
         try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
             threading.Thread(target=self._watch, daemon=True).start()
             self._work(lambda: os.write(tell, b"1"))
             status = 0
@@ -108,8 +116,9 @@ class Workers:
         os.kill(os.getpid(), signal.SIGTERM)
 
     def _on_signal(self, _number: int, _frame: Any) -> None:
-        if os.getpid() != self._parent:  # a process that has no handler of its own yet
-            raise SystemExit(0)
+        if os.getpid() != self._parent:
+            # It has no handler of its own yet. An exception could come where none is heeded.
+            os._exit(0)
         self._stopping = True
         for pid in self._children:
             os.kill(pid, signal.SIGTERM)

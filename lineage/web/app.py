@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from lineage.wiring import Workspace
 
 __all__ = ["create_app"]
 
+log = logging.getLogger("lineage.web")
 
 _TOLD_EVERY = 1.0
 
@@ -62,5 +64,8 @@ def create_app(workspace: Workspace, shared: Path | None = None) -> FastAPI:
 async def _tell(service: Service) -> None:
     """Keep the gauges of this process fresh for whichever process is asked."""
     while True:
-        await anyio.to_thread.run_sync(service.metrics.refresh)
+        try:
+            await anyio.to_thread.run_sync(service.metrics.refresh)
+        except Exception as fault:  # noqa: BLE001 - old numbers are no reason to end
+            log.warning("metrics are not up to date: %r", fault)
         await anyio.sleep(_TOLD_EVERY)

@@ -7,6 +7,7 @@ are sums, of gauges it is said with each what several of them mean.
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -96,6 +97,7 @@ class Metrics:
             ["status"], registry=registry,
         )  # fmt: skip
         self._gauges: dict[str, Gauge] = {}
+        self._making = threading.Lock()
 
     def took(self, outcomes: list[Outcome]) -> None:
         """Count what became of events."""
@@ -144,10 +146,11 @@ class Metrics:
         return generate_latest(together)
 
     def _gauge(self, name: str) -> Gauge:
-        if name not in self._gauges:
-            help_text, of_several = (_GAUGES | _GAUGES_OF_BACKLOG)[name]
-            self._gauges[name] = Gauge(
-                f"lineage_{name}", help_text, registry=self._registry,
-                multiprocess_mode=of_several,
-            )  # fmt: skip
-        return self._gauges[name]
+        with self._making:  # a scrape and the pulse may be the first at once
+            if name not in self._gauges:
+                help_text, of_several = (_GAUGES | _GAUGES_OF_BACKLOG)[name]
+                self._gauges[name] = Gauge(
+                    f"lineage_{name}", help_text, registry=self._registry,
+                    multiprocess_mode=of_several,
+                )  # fmt: skip
+            return self._gauges[name]
