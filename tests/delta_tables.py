@@ -22,7 +22,9 @@ __all__ = [
     "copied",
     "disk_files",
     "grow",
+    "grown",
     "id_of",
+    "log_file",
     "sample",
     "version_of",
 ]
@@ -53,6 +55,18 @@ def copied(source: Path, target: Path) -> Path:
     for path in [target, *target.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
     return target
+
+
+def grown(table: Path, versions: int) -> Path:
+    """A table with commits 0 to ``versions`` - 1, each one file."""
+    for n in range(versions):
+        write_deltalake(table, pa.table({"id": [n]}), mode="append")
+    return table
+
+
+def log_file(table: Path, version: int) -> Path:
+    """Where a commit is."""
+    return table / "_delta_log" / f"{version:020d}.json"
 
 
 def version_of(table: Path) -> int:

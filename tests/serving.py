@@ -7,8 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import HTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -106,6 +109,19 @@ class Serving:
             self.stop()
         assert self.process.stdout is not None
         self.process.stdout.close()
+
+
+@contextmanager
+def answering(server: HTTPServer) -> Iterator[str]:
+    """The address of a server that is no service of ours, while it answers."""
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def until(what: Any, seconds: float = SECONDS) -> Any:

@@ -11,7 +11,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ from typing_extensions import override
 from lineage import verify
 from lineage.model.notes import add_signature_lines, signatures_of
 from tests.sealing import ORIGIN, opened, write
-from tests.serving import Serving, environment, lineage
+from tests.serving import Serving, answering, environment, lineage
 
 pytestmark = pytest.mark.sqlite
 
@@ -169,14 +168,8 @@ def web(folder: Path) -> Iterator[str]:
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=folder))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with answering(server) as url:
+        yield url
 
 
 def test_a_service_and_a_web_server_are_followed_alike(log: Log, watcher: Path) -> None:

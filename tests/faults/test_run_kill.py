@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from lineage.model.canonical import parse_json
 from lineage.record.ledger import verify
 from lineage.settings import load_settings
 from lineage.wiring import open_workspace
+from tests.serving import until
 
 ROUNDS = 20
 JOB = """
@@ -26,13 +26,6 @@ end = time.monotonic() + 0.4
 while time.monotonic() < end: pass
 open(f'done-{sys.argv[1]}', 'w').write('x')
 """
-
-
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -59,7 +52,7 @@ def test_nothing_that_was_kept_is_lost_or_doubled(tmp_path: Path, environ: dict[
         process = start(tmp_path, environ, n)
         before = len(kept)
         if n % 2:
-            until(lambda p=process: spool.pending() or p.poll() is not None)  # type: ignore[misc]
+            until(lambda p=process: spool.pending() or p.poll() is not None)
         time.sleep(dice.uniform(0, 0.9))
         killed += process.poll() is None
         process.kill()
@@ -67,7 +60,7 @@ def test_nothing_that_was_kept_is_lost_or_doubled(tmp_path: Path, environ: dict[
         for name in spool.pending():
             kept |= {item.event_id for item in spool.take(name) or []}
         if len(kept) > before:
-            until(lambda n=n: (tmp_path / f"done-{n}").exists())  # type: ignore[misc]
+            until(lambda n=n: (tmp_path / f"done-{n}").exists())
     assert killed > ROUNDS // 2, "the rounds are to be cut off, most of them"
     assert kept, "some starts were kept"
 

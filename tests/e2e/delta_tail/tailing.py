@@ -6,9 +6,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
-from deltalake import write_deltalake
-
 from lineage.capture.delta.storage import LocalLog, local_path, table_ref
 from lineage.capture.delta.tail import Captured, DeltaTail
 from lineage.model.changes import GapRecorded, TableCommitted
@@ -19,8 +16,6 @@ __all__ = [
     "commits",
     "drain",
     "gaps",
-    "grown",
-    "log_file",
     "poll_until",
     "tail_of",
 ]
@@ -49,17 +44,6 @@ def gaps(captured: list[Captured]) -> list[tuple[str, str, str]]:
         (c.change.from_position, c.change.to_position, c.change.reason)
         for c in captured if isinstance(c.change, GapRecorded)
     ]  # fmt: skip
-
-
-def log_file(table: Path, version: int) -> Path:
-    return table / "_delta_log" / f"{version:020d}.json"
-
-
-def grown(table: Path, versions: int) -> Path:
-    """A table with commits 0 to ``versions`` - 1, each one file."""
-    for n in range(versions):
-        write_deltalake(table, pa.table({"id": [n]}), mode="append")
-    return table
 
 
 def poll_until(tail: DeltaTail, done: Callable[[list[Captured]], bool]) -> list[Captured]:

@@ -10,16 +10,11 @@ from typing_extensions import override
 from lineage.capture.delta.storage import LocalLog, table_ref
 from lineage.capture.delta.tail import DeltaTail
 from tests.delta_tables import (
-    id_of,
-)
-from tests.e2e.delta_tail.tailing import (
-    commits,
-    drain,
-    gaps,
     grown,
+    id_of,
     log_file,
-    tail_of,
 )
+from tests.e2e.delta_tail.tailing import commits, drain, gaps, tail_of
 
 
 def test_a_cleaned_prefix_is_a_gap_and_reading_goes_on(tmp_path: Path) -> None:

@@ -16,16 +16,11 @@ from tests.delta_tables import (
     copied,
     disk_files,
     grow,
+    log_file,
     sample,
     version_of,
 )
-from tests.e2e.delta_tail.tailing import (
-    commits,
-    drain,
-    gaps,
-    log_file,
-    tail_of,
-)
+from tests.e2e.delta_tail.tailing import commits, drain, gaps, tail_of
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -14,17 +14,11 @@ from lineage.capture.delta.tail import DeltaTail
 from lineage.errors import SourceUnavailableError
 from lineage.model.changes import ArtifactInvalidated
 from tests.delta_tables import (
-    id_of,
-)
-from tests.e2e.delta_tail.tailing import (
-    commits,
-    drain,
-    gaps,
     grown,
+    id_of,
     log_file,
-    poll_until,
-    tail_of,
 )
+from tests.e2e.delta_tail.tailing import commits, drain, gaps, poll_until, tail_of
 
 
 def test_a_table_that_was_made_again_is_another_table(tmp_path: Path) -> None:

@@ -16,15 +16,10 @@ from lineage.store.contract import Direction, History, View
 from tests.delta_tables import (
     OPERATIONS,
     grow,
+    log_file,
     sample,
 )
-from tests.e2e.delta_tail.tailing import (
-    ACTOR,
-    commits,
-    drain,
-    log_file,
-    tail_of,
-)
+from tests.e2e.delta_tail.tailing import ACTOR, commits, drain, tail_of
 from tests.stores import new_store
 
 

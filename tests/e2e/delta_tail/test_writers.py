@@ -11,14 +11,8 @@ from typing_extensions import override
 
 from lineage.capture.delta.storage import LocalLog, table_ref
 from lineage.capture.delta.tail import DeltaTail
-from tests.e2e.delta_tail.tailing import (
-    commits,
-    drain,
-    gaps,
-    grown,
-    poll_until,
-    tail_of,
-)
+from tests.delta_tables import grown
+from tests.e2e.delta_tail.tailing import commits, drain, gaps, poll_until, tail_of
 
 WRITER = """
 import sys, pyarrow as pa

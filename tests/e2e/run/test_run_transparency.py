@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 
 from lineage.capture.run.shim import shim
+from tests.serving import until
 
 needs_compiler = pytest.mark.needs("compiler")
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="uses /proc")
@@ -199,13 +200,6 @@ def running(box: Any, code: str, **kwargs: Any) -> Iterator[subprocess.Popen[byt
         for stream in (process.stdin, process.stdout):
             if stream is not None:
                 stream.close()
-
-
-def until(condition: Callable[[], Any], seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
 
 
 COUNT = (

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from typing_extensions import override
 
 from lineage.settings import Settings
-from tests.faults.delta.watched import command, expected, grown, until
+from tests.delta_tables import grown
+from tests.faults.delta.watched import command, expected
+from tests.serving import answering, until
 
 
 class Service(BaseHTTPRequestHandler):
@@ -45,14 +46,8 @@ class Service(BaseHTTPRequestHandler):
 def service() -> Iterator[str]:
     Service.taken, Service.tokens, Service.refusals = [], set(), 2
     server = HTTPServer(("127.0.0.1", 0), Service)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with answering(server) as url:
+        yield url
 
 
 def test_a_service_that_is_away_is_tried_again(tmp_path: Path, settings: Settings) -> None:

@@ -14,7 +14,8 @@ from lineage.capture.delta.storage import LocalLog, Stamp, table_ref
 from lineage.capture.delta.tail import DeltaTail
 from lineage.errors import SourceUnavailableError
 from lineage.model.changes import TableCommitted
-from tests.faults.delta.watched import Watched, grown, log_file
+from tests.delta_tables import grown, log_file
+from tests.faults.delta.watched import Watched
 
 
 class Failing(LocalLog):

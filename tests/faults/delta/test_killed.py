@@ -15,7 +15,9 @@ from lineage.errors import StoreError
 from lineage.record.ledger import verify
 from lineage.settings import Settings
 from lineage.wiring import open_workspace
-from tests.faults.delta.watched import command, expected, grown, until
+from tests.delta_tables import grown
+from tests.faults.delta.watched import command, expected
+from tests.serving import until
 
 
 def recorded(settings: Settings) -> list[str]:

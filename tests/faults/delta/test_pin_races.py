@@ -17,7 +17,7 @@ from lineage.errors import VersionLostError
 from lineage.reproduce.delta import table_version
 from lineage.reproduce.pin import pin_version, pins_of
 from lineage.reproduce.place import put as real_put
-from tests.faults.delta.watched import grown, log_file
+from tests.delta_tables import grown, log_file
 
 
 def overwritten(table: Path) -> Path:

@@ -11,8 +11,8 @@ from deltalake import DeltaTable
 
 from lineage.capture.delta.position import CursorFile
 from lineage.model.changes import ClaimRetracted, GapRecorded, TableCommitted
-from tests.delta_tables import id_of
-from tests.faults.delta.watched import Watched, grown, log_file
+from tests.delta_tables import grown, id_of, log_file
+from tests.faults.delta.watched import Watched
 
 TEARS: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda whole: b"",

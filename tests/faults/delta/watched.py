@@ -6,12 +6,9 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable
 
 from lineage.capture.delta.position import Position
 from lineage.capture.delta.storage import LocalLog, table_ref
@@ -32,20 +29,7 @@ __all__ = [
     "Watched",
     "command",
     "expected",
-    "grown",
-    "log_file",
-    "until",
 ]
-
-
-def grown(table: Path, versions: int) -> Path:
-    for n in range(versions):
-        write_deltalake(table, pa.table({"id": [n]}), mode="append")
-    return table
-
-
-def log_file(table: Path, version: int) -> Path:
-    return table / "_delta_log" / f"{version:020d}.json"
 
 
 class Clock:
@@ -96,13 +80,6 @@ def command(settings: Settings, *words: str | Path, **more: str) -> subprocess.P
         env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         cwd=Path(__file__).resolve().parents[3],
     )  # fmt: skip
-
-
-def until(done: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "too slow"
-        time.sleep(0.02)
 
 
 def expected(table: Path) -> list[str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import textwrap
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +16,6 @@ __all__ = [
     "PRELUDE",
     "REPOSITORY",
     "World",
-    "until",
 ]
 
 REPOSITORY = str(Path(__file__).parents[3])
@@ -116,12 +113,3 @@ class World:
                 seen.st_mtime_ns, seen.st_ctime_ns,
             )  # fmt: skip
         return found
-
-
-def until(rule: Callable[[], bool], seconds: float = 30.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if rule():
-            return True
-        time.sleep(0.01)
-    return rule()

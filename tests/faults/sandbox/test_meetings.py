@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from lineage.reproduce.isolation import NAMESPACES
-from tests.faults.sandbox.jobs import PRELUDE, World, until
+from tests.faults.sandbox.jobs import PRELUDE, World
+from tests.serving import until
 
 
 @pytest.fixture(params=["where it writes", "where it only reads"])

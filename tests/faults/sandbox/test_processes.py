@@ -12,7 +12,8 @@ import uuid
 from pathlib import Path
 
 from lineage.reproduce.sandbox.spec import dump
-from tests.faults.sandbox.jobs import REPOSITORY, World, until
+from tests.faults.sandbox.jobs import REPOSITORY, World
+from tests.serving import until
 
 
 def running(marker: str) -> list[str]:
