@@ -508,6 +508,7 @@ class Export:
         self.tree, self.count, self.whole = Tree(), 0, True  # whole: every leaf so far is sound
         self.redactions, self.recorded_at = Redactions(), 0
         self.heads: set[Head] = set()
+        self.checkpoints = 0
         found.histories.append(self.heads)
 
     def read(self, file: BinaryIO) -> None:
@@ -588,6 +589,7 @@ class Export:
         signed = [c for c in own if c.signed]
         self.found.checkpoints = [*signed[-1:], checkpoint]
         self.heads.add(checkpoint.head)
+        self.checkpoints += 1
 
     def end(self, value: dict[str, Any], where: str, total: str) -> None:
         """Number of entries, root over all of them, hash of the lines before."""
@@ -605,6 +607,7 @@ class Export:
         self.heads.add(head)
         self.found.facts.append(
             f"{self.count:,} entries, {redacted:,} redacted, root {head[1].hex()}; "
+            f"checkpoints that hold: {self.checkpoints:,}; "
             f"{self.count - sealed:,} are after the last checkpoint"
         )
 

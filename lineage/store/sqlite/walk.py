@@ -14,6 +14,7 @@ from lineage.store.sqlite.walker import READ, EdgeKey, State, Walker
 __all__ = ["walk"]
 
 _SOME = 1_000
+"""States of a last level that are looked beyond together."""
 
 
 def walk(

@@ -47,4 +47,5 @@ def test_what_no_checkpoint_covers_is_told(tmp_path: Path) -> None:
     handed = ledger(11, sealed=(4, 9))
     result = check(tmp_path, export=handed.export())
     assert result["verdict"] == "HOLDS"
-    assert "3 are after the last checkpoint" in result["files"][0]["facts"][0]
+    told = result["files"][0]["facts"][0]
+    assert "checkpoints that hold: 2; 3 are after the last checkpoint" in told
