@@ -18,7 +18,13 @@ from collections.abc import Callable, Iterable, Iterator
 
 from lineage.reproduce.sandbox import kernel
 from lineage.reproduce.sandbox.kernel import MS_BIND, MS_NODEV, MS_NOSUID, MS_REC
-from lineage.reproduce.sandbox.places import MOST_ENTRIES, contains, hold, make_place
+from lineage.reproduce.sandbox.places import (
+    MOST_ENTRIES,
+    contains,
+    hold,
+    make_place,
+    unless_gone,
+)
 
 __all__ = ["Mirror"]
 
@@ -140,8 +146,9 @@ class Mirror:
         if len(names) > MOST_ENTRIES:
             raise OSError(0, f"more than {MOST_ENTRIES} entries beside a mount", path)
         for name in names:
-            with contextlib.suppress(FileNotFoundError):  # gone meanwhile
-                self._entry(*(os.path.join(folder, name) for folder in (source, path, target)))
+            entry = [os.path.join(folder, name) for folder in (source, path, target)]
+            with unless_gone(entry[-1]):
+                self._entry(*entry)
         shutil.copystat(source, target)
         kernel.set_mount(target, add=_SEALED)
 

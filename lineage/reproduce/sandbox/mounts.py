@@ -118,20 +118,22 @@ def _mirror(
     """Enter the mirror. Servers that listen now can be reached where the network is allowed."""
     servers: list[tuple[str, str]] = []
     for path in sockets:
-        with contextlib.suppress(FileNotFoundError):  # it has gone meanwhile
+        with contextlib.suppress(FileNotFoundError):  # nobody listens any more
             servers.append((hold(path), path))
 
     def cover(place: str, target: str) -> None:
         for _, path in () if spec.network else servers:
             if contains(place, [path]):
-                scratch.cover(os.path.join(target, os.path.relpath(path, place)))
+                with contextlib.suppress(FileNotFoundError):  # it has gone meanwhile
+                    scratch.cover(os.path.join(target, os.path.relpath(path, place)))
 
     targets = [one.target for one in spec.overlays]
     mirror = Mirror(scratch.folder(), scratch.folder(), mount_points, targets, cover)
     mirror.enter()
     for server, path in servers if spec.network else ():
-        if os.path.exists(path):  # not below what another overlay is going to stand on
-            _bind(server, path)
+        with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+            if os.path.exists(path):  # not below what another overlay is going to stand on
+                _bind(server, path)
     return mirror
 
 

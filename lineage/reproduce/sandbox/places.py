@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from lineage.reproduce.sandbox import kernel
 from lineage.reproduce.sandbox.kernel import MS_BIND
 from lineage.reproduce.sandbox.spec import Overlay, Spec
 
-__all__ = ["MOST_ENTRIES", "Shadow", "contains", "hold", "make_place", "mount_overlay"]
+__all__ = [
+    "MOST_ENTRIES",
+    "Shadow",
+    "contains",
+    "hold",
+    "make_place",
+    "mount_overlay",
+    "unless_gone",
+]
 
 MOST_ENTRIES = 4096
 """How many entries a directory with mounts below it may have."""
@@ -33,6 +42,16 @@ def make_place(path: str, *, directory: bool) -> None:
     os.makedirs(path if directory else os.path.dirname(path), exist_ok=True)
     if not directory and not os.path.lexists(path):
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o644))
+
+
+@contextlib.contextmanager
+def unless_gone(place: str) -> Iterator[None]:
+    """What others removed or replaced while it was being shown is not there, nor its place."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        with contextlib.suppress(FileNotFoundError):
+            (os.rmdir if stat.S_ISDIR(os.lstat(place).st_mode) else os.unlink)(place)
 
 
 def mount_overlay(
@@ -78,24 +97,34 @@ class Shadow:
         merged: list[tuple[str, str, str]] = []
         for name, source in sorted(entries.items()):
             place, shown = os.path.join(data, name), os.path.join(target, name)
-            mode = os.lstat(source).st_mode
             if shown in self._absent:
                 continue
-            if os.path.lexists(place):
-                if stat.S_ISDIR(mode) and os.path.isdir(place):
-                    merged.append((shown, hold(source), hold(place)))
-            elif stat.S_ISLNK(mode):
-                os.symlink(os.readlink(source), place)
-            elif stat.S_ISREG(mode) and shown in self._written:
-                shutil.copy2(source, place)
-            elif stat.S_ISDIR(mode) or stat.S_ISREG(mode):
-                make_place(place, directory=stat.S_ISDIR(mode))
-                bound.append((source, shown))
+            if not os.path.lexists(place):
+                with unless_gone(place):
+                    if self._placed(source, place, shown):
+                        bound.append((source, shown))
+            elif os.path.isdir(place):
+                with contextlib.suppress(FileNotFoundError):
+                    if stat.S_ISDIR(os.lstat(source).st_mode):
+                        merged.append((shown, hold(source), hold(place)))
         kernel.mount(data, target, flags=MS_BIND)
         for source, shown in bound:
-            self._show(source, shown, shown)
+            with unless_gone(shown):
+                self._show(source, shown, shown)
         for shown, source, place in merged:
             self._merge(shown, source, place, upper)
+
+    def _placed(self, source: str, place: str, shown: str) -> bool:
+        """Whether there is now a place at which ``source`` is to be shown."""
+        mode = os.lstat(source).st_mode
+        if stat.S_ISLNK(mode):
+            os.symlink(os.readlink(source), place)
+        elif stat.S_ISREG(mode) and shown in self._written:
+            shutil.copy2(source, place)
+        elif stat.S_ISDIR(mode) or stat.S_ISREG(mode):
+            make_place(place, directory=stat.S_ISDIR(mode))
+            return True
+        return False
 
     def _merge(self, target: str, source: str, data: str, upper: str) -> None:
         """A directory that both sides have: what was brought there lies over the real one."""

@@ -129,16 +129,10 @@ print(answer, file=sys.stderr)
 """
 
 
-@pytest.mark.parametrize("size", [0, 1 << 30])
-def test_a_mount_inside_of_the_project_is_no_obstacle(workshop: Workshop, size: int) -> None:
-    """The table is on another disk, and the work tree has that mount in it.
-
-    A large file beside a mount is the real one, and the verdict says so.
-    """
-    large = workshop.write("large.log", "")
-    os.truncate(large, size)
-    workshop.write(".gitignore", "features/\nmodels/\n.lineage/\n*.log\n")
+def with_a_mount(workshop: Workshop) -> str:
+    """The verdict for a project whose table is on another disk: the work tree has its mount."""
     shutil.rmtree(workshop.table)
+    workshop.write(".gitignore", "features/\nmodels/\n.lineage/\n*.log\n")
     text = "import sys; sys.path.insert(0, 'src')\nfrom part import TERM\n"
     text += textwrap.dedent(COUNT).replace("models/fraud.json", "notes.json")
     workshop.write("job.py", text.replace("total = sum", "total = TERM + sum"))
@@ -152,8 +146,39 @@ def test_a_mount_inside_of_the_project_is_no_obstacle(workshop: Workshop, size: 
     )  # fmt: skip
     if "Operation not permitted" in done.stderr and not done.stdout:
         needs.missing("namespaces", done.stderr)
+    return done.stdout.strip() or done.stderr
+
+
+@pytest.mark.parametrize("size", [0, 1 << 30])
+def test_a_mount_inside_of_the_project_is_no_obstacle(workshop: Workshop, size: int) -> None:
+    """A large file beside a mount is the real one, and the verdict says so."""
+    large = workshop.write("large.log", "")
+    os.truncate(large, size)
     isolation = f"namespaces+shared-inodes {[str(large)]}" if size else "namespaces []"
-    assert done.stdout.strip() == f"IDENTICAL {isolation} ['IDENTICAL']", done.stderr
+    assert with_a_mount(workshop) == f"IDENTICAL {isolation} ['IDENTICAL']"
+
+
+COME_AND_GO = """
+import os, random, sys
+while True:
+    for name in [f"{folder}/{os.getpid()}-{n}.log" for n in range(99) for folder in sys.argv[1:]]:
+        try: os.remove(name) if os.path.isfile(name) else os.rmdir(name)
+        except FileNotFoundError: random.choice([os.mkdir, lambda it: open(it, "w").close()])(name)
+"""
+
+
+def test_what_comes_and_goes_beside_a_mount_is_no_obstacle(workshop: Workshop) -> None:
+    """Others go on using the directories that are being shown to the job, /tmp above all."""
+    places = [tempfile.gettempdir(), str(workshop.root.parent), str(workshop.root)]
+    busy = subprocess.Popen([sys.executable, "-c", COME_AND_GO, *places])
+    try:
+        told = with_a_mount(workshop)
+    finally:
+        busy.kill()
+        busy.wait()
+        for left in Path(tempfile.gettempdir()).glob(f"{busy.pid}-*.log"):
+            left.rmdir() if left.is_dir() else left.unlink()
+    assert told == "IDENTICAL namespaces [] ['IDENTICAL']"
 
 
 AS_NOBODY = """
