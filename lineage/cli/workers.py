@@ -6,6 +6,7 @@ replaced; all end with the one that started them, however it ends.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -69,10 +70,20 @@ class Workers:
             if self._stopping:
                 continue
             log.error("process %d ended with %d: another takes its place", pid, status)
-            time.sleep(_AGAIN_SECONDS)
-            if not self._stopping:
-                self._start()
+            self._replace()
         return 0
+
+    def _replace(self) -> None:
+        """Start one in the place of one that died, as soon as the machine has room for it."""
+        time.sleep(_AGAIN_SECONDS)
+        while not self._stopping:
+            try:
+                self._start()
+            except OSError as fault:
+                log.warning("no process could be started, tried again soon: %s", fault)
+                time.sleep(_AGAIN_SECONDS)
+            else:
+                return
 
     def _start(self) -> None:
         ready, tell = os.pipe()
@@ -84,12 +95,15 @@ class Workers:
                 os.close(ready)
                 os.close(self._life)
                 self._be_one(tell)
-            os.close(tell)
             self._children[pid] = _Child(ready)
+        except OSError:
+            os.close(ready)
+            raise
         finally:
+            os.close(tell)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
         if self._stopping:  # while it was started
-            os.kill(pid, signal.SIGTERM)
+            _end(pid)
 
     def _be_one(self, tell: int) -> NoReturn:
         """What a process is from here on; nothing of what started it runs in it again."""
@@ -121,7 +135,7 @@ class Workers:
             os._exit(0)
         self._stopping = True
         for pid in self._children:
-            os.kill(pid, signal.SIGTERM)
+            _end(pid)
 
     def _stop(self) -> int:
         """End the others of one that could not start; its exit status."""
@@ -131,7 +145,13 @@ class Workers:
 
     def _reap(self) -> tuple[int, int]:
         pid, status = os.wait()
-        child = self._children.pop(pid)
-        os.close(child.ready)
+        while pid not in self._children:  # an orphan of others, as process 1 is given them
+            pid, status = os.wait()
+        os.close(self._children.pop(pid).ready)
         self._gone(pid)
         return pid, os.waitstatus_to_exitcode(status)
+
+
+def _end(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):  # reaped, and a second signal came since
+        os.kill(pid, signal.SIGTERM)
