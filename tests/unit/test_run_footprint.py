@@ -108,6 +108,21 @@ def test_a_rename_of_what_was_there_is_remembered() -> None:
     assert "/b" not in states
 
 
+def test_a_link_that_goes_while_it_is_followed_is_its_own_place(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    latest = tmp_path / "latest"
+    latest.symlink_to("there")
+    read = os.readlink
+
+    def replaced(path: str) -> str:
+        latest.unlink(missing_ok=True)
+        return read(path)
+
+    monkeypatch.setattr(os, "readlink", replaced)
+    assert Places().real(bytes(latest)) == str(latest)
+
+
 def test_bytes_that_are_no_text_are_shown() -> None:
     assert shown(os.fsdecode(b"/a-\xff\xfe/\xc3\xbc")) == "/a-%FF%FE/ü"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lineage.capture.run.environment import find_lock
 from lineage.capture.run.files import describe_files, use_of_code
-from lineage.capture.run.footprint import FileState, Suspect, shown
+from lineage.capture.run.footprint import FileState, Suspect, real_path, shown
 from lineage.capture.run.machine import gpus
 from lineage.capture.run.plan import Plan
 from lineage.capture.run.processes import harmless, why_unwatched
@@ -66,7 +66,7 @@ class Conclusion:
     def _streams(self) -> None:
         """Input and output that the shell redirected to files before we were there."""
         for given in self._plan.inherited:
-            path = os.path.realpath(given.path)
+            path = real_path(given.path)
             if self._seen.rules.kind(path) is not Kind.DATA:
                 continue
             state = self._seen.footprint.files.setdefault(

@@ -77,7 +77,7 @@ def _metadata_folders(entry: str) -> list[Path]:
 
 def _distribution(folder: Path) -> dict[str, Any] | None:
     metadata = folder
-    if folder.is_dir():
+    if os.path.isdir(folder):  # False, too, where it cannot be looked at
         metadata = folder / ("METADATA" if folder.suffix == ".dist-info" else "PKG-INFO")
     try:
         with metadata.open(encoding="utf-8", errors="replace") as file:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from lineage.capture.run.eventlog import DIRECTORY, EMPTIED, MADE, REPLACED, Record
 
-__all__ = ["FileState", "Footprint", "Places", "Suspect", "shown"]
+__all__ = ["FileState", "Footprint", "Places", "Suspect", "real_path", "shown"]
 
 
 def shown(path: str) -> str:
@@ -32,10 +32,18 @@ def shown(path: str) -> str:
     return path
 
 
+def real_path(path: str) -> str:
+    """The real path; the path itself where a link in it goes while it is followed."""
+    try:
+        return os.path.realpath(path)
+    except OSError:  # Python 3.11 looks whether it is a link, and reads it unguarded
+        return path
+
+
 class Places:
     """Real paths: every directory is resolved once, so that one file has one name."""
 
-    def __init__(self, resolve: Callable[[str], str] = os.path.realpath) -> None:
+    def __init__(self, resolve: Callable[[str], str] = real_path) -> None:
         self._resolve = resolve
         self._folders: dict[str, str] = {}
 

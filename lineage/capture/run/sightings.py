@@ -8,7 +8,7 @@ from typing import Any
 from lineage.capture.run.digests import Digests
 from lineage.capture.run.environment import Interpreter, distributions
 from lineage.capture.run.eventlog import Record
-from lineage.capture.run.footprint import Footprint, Places
+from lineage.capture.run.footprint import Footprint, Places, real_path
 from lineage.capture.run.plan import Plan
 from lineage.capture.run.processes import Processes
 from lineage.capture.run.rules import SYSTEM, Kind, Rules, below
@@ -62,8 +62,8 @@ class Sightings:
         """A Python of the job: what it has installed is listed once per prefix."""
         if interpreter.prefix in self.interpreters:
             return
-        real = {os.path.realpath(p) for p in (interpreter.prefix, interpreter.base_prefix) if p}
-        path = [os.path.realpath(entry) for entry in interpreter.path if entry.startswith("/")]
+        real = {real_path(p) for p in (interpreter.prefix, interpreter.base_prefix) if p}
+        path = [real_path(entry) for entry in interpreter.path if entry.startswith("/")]
         self.rules.learn(sorted(real), path)
         self.interpreters[interpreter.prefix] = interpreter, distributions(interpreter.path)
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lineage.capture.run.eventlog import DIRECTORY, MADE, Record
-from lineage.capture.run.footprint import Places
+from lineage.capture.run.footprint import Places, real_path
 
 __all__ = ["Burst", "Inferred", "Report", "TableTrace", "Tables", "infer"]
 
@@ -158,7 +158,7 @@ class Tables:
             from urllib.parse import unquote
 
             local = unquote(uri[5:]) if uri.startswith("file:") else uri
-            path = os.path.realpath("/" + local.lstrip("/"))
+            path = real_path("/" + local.lstrip("/"))
             self._roots[path] = path
         self.traces[path].reports.append(
             Report(op, method, table_id, record.a, record.pid, record.time)

@@ -121,8 +121,9 @@ class Watch:
     def _work(self) -> None:
         try:
             self._try("following the job", self._follow)
-            self._try("finishing", self._finish)
-            self._keep()
+            ended, at = self._end_of_job()
+            self._try("finishing", lambda: self._finish(at))
+            self._keep(ended, at)
         finally:
             self.done = True
             Job.wake(self._waiting)
@@ -130,20 +131,27 @@ class Watch:
     def _follow(self) -> None:
         log = EventLog(self._settings.log)
         try:
-            self._seen.take(log.read())
+            self._take(log)
             self._try("git", self._read_git)
-            self._seen.take(log.read())
+            self._take(log)
             if not self._over.is_set():
                 self._try("preparing", self._settings.prepare)
             pause = _POLL[0]
             while not self._over.wait(pause):
                 pause = min(pause * 1.5, _POLL[1])
-                while records := log.read():
-                    self._seen.take(records)
-            while records := log.read():
-                self._seen.take(records)
+                while self._take(log):
+                    pass
+            while self._take(log):
+                pass
         finally:
             self._facts.capture["skipped"] = log.close()
+
+    def _take(self, log: EventLog) -> bool:
+        """What the log has next, and whether it had any. What fails on it ends no following."""
+        records = log.read()
+        if records:
+            self._try("what the job did", lambda: self._seen.take(records))
+        return bool(records)
 
     def _read_git(self) -> None:
         if self.plan.root:
@@ -158,7 +166,14 @@ class Watch:
 
     # --- at the end
 
-    def _finish(self) -> None:
+    def _end_of_job(self) -> tuple[Ended, int]:
+        """How and when the job ended: waited for, wherever following it came to an end."""
+        self._over.wait()
+        if self._ended is None:
+            raise AssertionError("it is over, and nobody said how")
+        return self._ended
+
+    def _finish(self, at: int) -> None:
         conclusion = Conclusion(
             self.plan,
             self._seen,
@@ -166,7 +181,7 @@ class Watch:
             put_blob=self._settings.put_blob,
             pid=self._pid,
             preloaded=bool(self._settings.shim),
-            ended_at=self._ended[1] if self._ended else self.plan.started_at,
+            ended_at=at,
         )
         for what, part in conclusion.parts():
             self._try(what, part)
@@ -177,8 +192,7 @@ class Watch:
         self.outcome.inputs = sum(1 for use in self._facts.uses if not _is_setting(use))
         self.outcome.outputs = sum(1 for out in self._facts.outputs if out["operation"] != "TMP")
 
-    def _keep(self) -> None:
-        ended, at = self._ended or (Ended(None, None), self.plan.started_at)
+    def _keep(self, ended: Ended, at: int) -> None:
         self.outcome.state = ended.state
         self.outcome.gaps = self._facts.gaps
         try:
@@ -198,7 +212,8 @@ class Watch:
             return None
 
     def _warn(self, text: str) -> None:
-        self.outcome.warnings.append(text[:500])
+        if text[:500] not in self.outcome.warnings:
+            self.outcome.warnings.append(text[:500])
 
 
 def _is_setting(use: dict[str, Any]) -> bool:
