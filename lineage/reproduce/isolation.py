@@ -7,6 +7,7 @@ Landlock around it where the kernel has that (``in-process+landlock``).
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -162,13 +163,15 @@ def _wait(process: subprocess.Popen[bytes], spec: Spec, mode: str, timeout: floa
     finally:
         if not ended:
             _stop(process, mode)
+        elif mode == IN_PROCESS:  # as the namespace of the other does
+            _end_group(process.pid)
     return False
 
 
 def _stop(process: subprocess.Popen[bytes], mode: str) -> None:
     """End the job with all its children: the sandbox does it by a namespace, or its group is."""
     if mode == IN_PROCESS:
-        os.killpg(process.pid, signal.SIGKILL)
+        _end_group(process.pid)
     else:
         process.terminate()
     try:
@@ -176,6 +179,12 @@ def _stop(process: subprocess.Popen[bytes], mode: str) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _end_group(leader: int) -> None:
+    """End what a job left running in its group."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _ended(

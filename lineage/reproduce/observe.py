@@ -71,8 +71,15 @@ def _file(one: Content, blobs: BlobStore, restored: CodeSeen | None) -> FileSeen
     path = Path(one.path)
     now = digest_of_file(path)
     kept = "" if now == one.sha256 else _kept(path, one.sha256, blobs, restored)
-    since = "" if now in ("", one.sha256) else iso(path.stat().st_mtime_ns // 1000)
+    since = "" if now in ("", one.sha256) else _modified(path)
     return FileSeen(one.id, one.path, one.sha256, now, since, kept)
+
+
+def _modified(path: Path) -> str:
+    try:
+        return iso(path.stat().st_mtime_ns // 1000)
+    except OSError:  # removed since it was read
+        return ""
 
 
 def _kept(path: Path, recorded: str, blobs: BlobStore, seen: CodeSeen | None) -> str:

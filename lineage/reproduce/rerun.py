@@ -96,12 +96,14 @@ def reproduce(run: RunFacts, around: Surroundings, options: Options) -> Reproduc
         if not preflight.can_run:
             return Reproduction(run, preflight)
         mode = _mode(run, options, scratch)
-        interpreter = _interpreter(run, seen, around, options, scratch)
         around.tell("setting the scene")
         scene = replace(
             set_scene(run, seen, around, scratch, symbolic=mode == IN_PROCESS),
-            interpreter=interpreter, network=options.network, credentials=options.credentials,
+            network=options.network, credentials=options.credentials,
         )  # fmt: skip
+        # After the views, which a vacuum cannot take anything from: it may be minutes.
+        interpreter = _interpreter(run, seen, around, options, scratch)
+        scene = replace(scene, interpreter=interpreter)
         done = _act(scene, around, options, mode)
         return replace(done, preflight=preflight, scratch=scratch if options.keep else None)
 

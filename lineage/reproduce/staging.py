@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import pwd
 import secrets
@@ -26,6 +28,9 @@ from lineage.reproduce.tables import FindPin, TableSeen, View, make_view
 from lineage.store.blobs import BlobStore
 
 __all__ = ["Surroundings", "fresh_at", "host", "prepare", "scratch_space", "set_scene"]
+
+
+log = logging.getLogger("lineage.reproduce")
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,11 @@ def scratch_space(around: Surroundings, *, keep: bool) -> Iterator[Path]:
         place = around.scratch.resolve() / name
         place.mkdir(mode=0o700)
         yield place
+    except FileNotFoundError as fault:
+        raise ReproduceError(
+            f"{fault.filename or 'a file'} was removed while it was needed",
+            hint="something else cleans up there: run it again, and pin what has to last",
+        ) from fault
     except OSError as fault:
         raise ReproduceError(
             f"the scratch space {place} cannot be used: {fault}",
@@ -60,19 +70,29 @@ def scratch_space(around: Surroundings, *, keep: bool) -> Iterator[Path]:
         ) from fault
     finally:
         if not keep and place.exists():
-            remove(place)
+            _discard(place)
 
 
-def remove(folder: Path) -> None:
+def _discard(place: Path) -> None:
+    """Remove the scratch; that it could not be takes no verdict away."""
+    try:
+        _remove(place)
+    except OSError as fault:
+        log.warning("the scratch space %s is left over: %s", place, fault)
+
+
+def _remove(folder: Path) -> None:
     """Delete a directory with all that a job left in it: modes of its own, overlay work folders."""
-    folder.chmod(0o700)
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                remove(Path(entry.path))
-            else:
-                os.unlink(entry.path)  # noqa: PTH108  # any bytes
-    folder.rmdir()
+    with contextlib.suppress(FileNotFoundError):
+        folder.chmod(0o700)
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    _remove(Path(entry.path))
+                else:
+                    with contextlib.suppress(FileNotFoundError):
+                        os.unlink(entry.path)  # noqa: PTH108  # any bytes
+        folder.rmdir()
 
 
 def host() -> Host:

@@ -8,6 +8,7 @@ links, never copies.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -136,7 +137,8 @@ def make_view(seen: Sequence[TableSeen], place: Path, *, symbolic: bool = False)
     log = place / LOG_FOLDER
     for name in _log_files(_source(newest), newest.number):
         (log / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(_source(newest) / LOG_FOLDER / name, log / name)
+        with contextlib.suppress(FileNotFoundError):  # log retention took it meanwhile
+            shutil.copyfile(_source(newest) / LOG_FOLDER / name, log / name)
     wanted = {
         name: _source(one)
         for one in seen

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import signal
 import subprocess
 import sys
 import textwrap
 import uuid
-from pathlib import Path
 
 from lineage.reproduce.sandbox.spec import dump
 from tests.faults.sandbox.jobs import REPOSITORY, World
-from tests.serving import until
-
-
-def running(marker: str) -> list[str]:
-    """Processes with ``marker`` in their command line."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            if folder.name.isdigit() and marker.encode() in (folder / "cmdline").read_bytes():
-                found.append(folder.name)
-    return found
-
+from tests.serving import processes_with, until
 
 DAEMON = """
 if os.fork() == 0:
@@ -39,7 +26,7 @@ def test_what_a_job_leaves_running_ends_with_it(world: World) -> None:
     marker = str(uuid.uuid4())
     ended, said = world.run(DAEMON.format(marker=marker))
     assert ended.ok, said
-    assert until(lambda: not running(marker))
+    assert until(lambda: not processes_with(marker))
 
 
 def test_a_job_that_takes_too_long_is_ended_with_its_children(world: World) -> None:
@@ -48,7 +35,7 @@ def test_a_job_that_takes_too_long_is_ended_with_its_children(world: World) -> N
     ended, _ = world.run(DAEMON.format(marker=marker) + "\nimport time\ntime.sleep(600)")
     assert ended.timed_out
     assert not ended.ok
-    assert until(lambda: not running(marker))
+    assert until(lambda: not processes_with(marker))
 
 
 def test_killing_the_launcher_ends_the_job(world: World) -> None:
@@ -66,9 +53,9 @@ def test_killing_the_launcher_ends_the_job(world: World) -> None:
         assert process.stdin is not None
         process.stdin.write(dump(spec))
         process.stdin.close()
-        assert until(lambda: len(running(marker)) > 0)
+        assert until(lambda: len(processes_with(marker)) > 0)
         process.send_signal(signal.SIGKILL)
-    assert until(lambda: not running(marker))
+    assert until(lambda: not processes_with(marker))
 
 
 def test_a_signal_and_an_exit_code_come_back(world: World) -> None:
