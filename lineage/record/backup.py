@@ -19,7 +19,7 @@ from typing import IO, Protocol
 
 from lineage.errors import ConfigError, StoreDamagedError, StoreFullError, UnknownNameError
 from lineage.record.identity import key_of
-from lineage.record.scratch import scratch_name
+from lineage.record.scratch import scratch
 from lineage.store.blobs import BlobStore, sync_folder
 
 __all__ = [
@@ -88,14 +88,12 @@ def _write(
     target: Path,
     progress: Callable[[int], None] | None,
 ) -> Backup:
-    temporary = target.with_name(scratch_name(target.name))
     count = 0
-    prefix = f"{temporary.name}~"
     try:
-        with tempfile.TemporaryDirectory(dir=target.parent, prefix=prefix) as scratch:
-            copy = Path(scratch, "store.db")
+        with scratch(target.name, target.parent) as place:
+            copy, made = place / "store.db", place / "backup.tar"
             store.backup(copy)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            descriptor = os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as file, tarfile.open(fileobj=file, mode="w") as tar:
                 tar.add(copy, "store.db")
                 tar.add(key_path, "store.key")
@@ -103,14 +101,12 @@ def _write(
                     _add_blob(tar, blobs, digest)
                     if progress is not None:
                         progress(count)
-            with temporary.open("rb") as written:
+            with made.open("rb") as written:
                 os.fsync(written.fileno())
-        temporary.replace(target)
+            made.replace(target)
         sync_folder(target.parent)
     except OSError as fault:
         raise StoreFullError(f"the backup cannot be written: {fault}") from fault
-    finally:
-        temporary.unlink(missing_ok=True)
     return Backup(target, target.stat().st_size, count)
 
 
@@ -156,9 +152,7 @@ def unpack(path: Path, beside: Path) -> Iterator[Unpacked]:
         try:
             # Not compressed: no backup is, and what is damaged raises errors of its own there.
             tar = stack.enter_context(tarfile.open(path, "r:"))
-            place = Path(stack.enter_context(
-                tempfile.TemporaryDirectory(prefix=f"{scratch_name('restore')}~", dir=beside)
-            ))  # fmt: skip
+            place = stack.enter_context(scratch("restore", beside))
             key = _file(tar, "store.key").read(_KEY_MOST).decode("ascii")
             opened = Unpacked(tar, _extract_store(tar, place), key_of(key))
         except (tarfile.TarError, EOFError, KeyError, ValueError) as fault:

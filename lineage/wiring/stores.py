@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from lineage.record.archive import Archive, ArchiveSource
 from lineage.record.backup import unpack
 from lineage.record.identity import restore_key, store_key
 from lineage.record.interpret import interpret
-from lineage.record.scratch import scratch_name
+from lineage.record.scratch import scratch
 from lineage.record.sources import Source, StoreSource
 from lineage.settings import Settings
 from lineage.store.contract import Store
@@ -184,8 +183,8 @@ def scratch_store(settings: Settings) -> Iterator[Store]:
 
     beside = settings.store_path.parent
     parent = beside if os.access(beside, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix=f"{scratch_name('scratch')}~", dir=parent) as place:
-        store = SqliteStore(Path(place, "store.db"), interpret)
+    with scratch("scratch", parent) as place:
+        store = SqliteStore(place / "store.db", interpret)
         try:
             yield store
         finally:

@@ -8,7 +8,6 @@ before anything is replaced; what cannot be is left and named.
 from __future__ import annotations
 
 import tarfile
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from lineage.model.merkle import Frontier
 from lineage.record.backup import Copyable, backup_again
 from lineage.record.copies import Copy
 from lineage.record.ledger import verify
-from lineage.record.scratch import clear, scratch_name
+from lineage.record.scratch import clear, scratch
 from lineage.store.blobs import BlobStore
 from lineage.store.contract import Head, Store
 
@@ -41,7 +40,9 @@ def rewrite_backups(
     for copy in copies:
         try:
             path = Path(copy.place)
-            clear(path.parent, path.name)
+            if used := clear(path.parent, path.name):
+                why[copy.place] = "; ".join(f"{place}: {told}" for place, told in used.items())
+                continue
             heads[copy.place] = _head(path, head_of)
         except (OSError, LineageError) as fault:
             why[copy.place] = f"it cannot be read ({fault}): {_BACK}"
@@ -91,11 +92,10 @@ def _head(path: Path, head_of: Callable[[Path], Head]) -> Head:
 @contextmanager
 def _store_in(path: Path) -> Iterator[Path]:
     """The store in a backup, copied out beside it and gone at the end."""
-    prefix = f"{scratch_name(path.name)}~"
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=prefix) as scratch:
+    with scratch(path.name, path.parent) as place:
         try:
             with tarfile.open(path, "r:") as tar:
-                tar.extract("store.db", scratch, filter="data")
+                tar.extract("store.db", place, filter="data")
         except (tarfile.TarError, KeyError) as fault:
             raise ConfigError(f"{path} is no backup: {fault}") from fault
-        yield Path(scratch, "store.db")
+        yield place / "store.db"

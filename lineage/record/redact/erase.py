@@ -10,7 +10,7 @@ journal goes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,8 +77,8 @@ class Places:
     journal: Journal
     rewrite_backups: Rewrite
     rewrite_archives: Rewrite
-    clear_scratch: Callable[[], object] = lambda: None
-    """Removes scratch copies of the store that dead processes left."""
+    clear_scratch: Callable[[], Mapping[str, str]] = dict
+    """Removes scratch copies of the store that dead processes left; by path why one stays."""
     beyond: str = ""
     """What of the store's own files is beyond this program, or nothing."""
 
@@ -204,7 +204,8 @@ def _drop_unrecorded(places: Places) -> None:
 def _finish(places: Places, report: Report, tick: Tick) -> None:
     begun = places.journal.read() or Begun()
     position = places.store.head().seq
-    places.clear_scratch()
+    used = [Left(place, why) for place, why in places.clear_scratch().items()]
+    report.left += used
     if places.erasable is not None and places.erasable.unerased():
         places.erasable.erase()
     if begun.refs:
@@ -213,7 +214,7 @@ def _finish(places: Places, report: Report, tick: Tick) -> None:
     archived = _rewrite(places, position, begun.blobs, report, tick)
     if places.beyond and report.redacted + len(begun.refs):
         report.reminders.append(Left("the database", places.beyond))
-    if archived:  # else the journal knows which blobs have to go from the archive that is away
+    if archived and not used:  # else it says that, and which blobs an archive that is away holds
         places.journal.end()
 
 
