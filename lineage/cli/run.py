@@ -5,6 +5,7 @@ The job waits for what is imported here: nothing heavy. Nothing of ours may keep
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import time
@@ -93,8 +94,9 @@ def _stand_by(job: Job, prepared: Prepared, tell: Teller, *, deliver: bool) -> E
     watch: Watch | None = None
     try:
         job.watch()
-        watch = _watch(prepared, deliver=deliver)
-        watch.begin(job)
+        begun = _watch(prepared, deliver=deliver)
+        begun.begin(job)
+        watch = begun
     except Exception as fault:  # noqa: BLE001  # the job runs on
         tell.warn(f"this run is not recorded: {fault}")
     ended = job.wait()
@@ -162,8 +164,9 @@ def _prepare_the_end(settings: Settings, *, deliver: bool) -> None:
 
         importlib.import_module(f"lineage.store.{settings.store_kind}")
     for log in (settings.home / "runs").glob("*/log"):
-        if time.time() - log.stat().st_mtime > _ABANDONED:
-            discard(log.parent)
+        with contextlib.suppress(OSError):  # of another run, which may end at any moment
+            if time.time() - log.stat().st_mtime > _ABANDONED:
+                discard(log.parent)
 
 
 def _deliver(settings: Settings, tell: Teller) -> Delivered | None:

@@ -98,12 +98,18 @@ class Watch:
             self._settings.spool.put([self._started()])
         except LineageError as fault:
             self._warn(fault.message)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as fault:  # a limit on processes or memory
+            self._warn(f"the job is not followed while it runs: {fault}")
 
     def end(self, ended: Ended, job: Job) -> None:
         """The job has ended: finish, while signals can still be waited for by ``job``."""
         self._ended = ended, max(time.time_ns() // 1000, self.plan.started_at)
         self._over.set()
+        if self._thread.ident is None:
+            self._work()  # there was no thread to be had: now it is our own
+            return
         job.finish(lambda: self.done, self._seen.hurry)
         self._thread.join()
 
@@ -135,7 +141,7 @@ class Watch:
             self._try("git", self._read_git)
             self._take(log)
             if not self._over.is_set():
-                self._try("preparing", self._settings.prepare)
+                self._try("preparing", self._settings.prepare, is_gap=False)
             pause = _POLL[0]
             while not self._over.wait(pause):
                 pause = min(pause * 1.5, _POLL[1])
@@ -201,13 +207,14 @@ class Watch:
         except LineageError as fault:
             self._warn(fault.message)
 
-    def _try(self, what: str, do: Callable[[], T]) -> T | None:
+    def _try(self, what: str, do: Callable[[], T], *, is_gap: bool = True) -> T | None:
         """A part that may fail without taking the rest with it: then it is a gap."""
         try:
             return do()
         except Exception as fault:
             said = f"{type(fault).__name__}: {fault}"
-            self._facts.gap("capture-failed", f"{what}: {said}"[:500])
+            if is_gap:
+                self._facts.gap("capture-failed", f"{what}: {said}"[:500])
             self._warn(f"{what}: {said}")
             return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import sys
 from typing import Any
 
@@ -37,3 +38,60 @@ def test_a_fault_while_a_job_is_followed_is_a_gap_and_it_is_followed_on(box: Any
     assert "capture-failed" in ran.gaps
     assert set(ran.uses()) == {"in.txt"}
     assert set(ran.outputs()) == {"late.txt"}
+
+
+@LINUX
+def test_a_job_beside_which_no_thread_can_run_is_recorded_when_it_has_ended(box: Any) -> None:
+    _, most = resource.getrlimit(resource.RLIMIT_STACK)
+    if most != resource.RLIM_INFINITY:
+        pytest.skip("the stack of a thread cannot be made too large for the memory")
+    box.write("in.txt", "x")
+    ran = box.run(
+        sys.executable, "-c", "import sys; open('in.txt').read(); sys.exit(3)",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, (1 << 46, most)),
+    )  # fmt: skip
+    assert ran.code == 3
+    assert "is not followed while it runs" in ran.err
+    assert (ran.finished["state"], ran.finished["exit_code"]) == ("FAIL", 3)
+    assert set(ran.uses()) == {"in.txt"}
+    assert ran.gaps == {}
+
+
+# --- while the end is prepared
+
+ENDS_MEANWHILE = """
+import os, sys
+log, look = {log!r}, os.stat
+def stat(path, **kwargs):
+    found = look(path, **kwargs)
+    if os.fspath(path) == log:
+        os.unlink(log)
+    return found
+if "lineage" in sys.orig_argv:
+    os.stat = stat
+"""
+WAIT = "[ ${n:=0} -lt 3000 ]; do sleep 0.02; n=$((n + 1)); done"
+GONE, THERE = f'while [ -e "$0" ] && {WAIT}', f'while [ ! -e "$0" ] && {WAIT}'
+"""Jobs that wait for a minute at most."""
+
+
+def test_a_run_beside_this_one_that_ends_is_no_gap_of_this_one(box: Any) -> None:
+    log = box.home / "runs" / "another" / "log"
+    log.parent.mkdir(parents=True)
+    log.touch()
+    box.write("site/sitecustomize.py", ENDS_MEANWHILE.format(log=str(log)))
+    site = {"PYTHONPATH": str(box.project / "site")}
+    ran = box.run("sh", "-c", GONE, str(log), environ=site)
+    assert ran.code == 0
+    assert "preparing" not in ran.err
+    assert "capture-failed" not in ran.gaps
+
+
+def test_an_end_that_cannot_be_prepared_is_told_and_no_gap(box: Any) -> None:
+    tried = box.root / "tried"
+    box.write("site/apsw.py", f"open({str(tried)!r}, 'w').close()\nraise ImportError('no store')\n")
+    site = {"PYTHONPATH": str(box.project / "site")}
+    ran = box.run("sh", "-c", THERE, str(tried), options=(), environ=site)
+    assert ran.code == 0
+    assert "no store" in ran.err
+    assert "capture-failed" not in ran.gaps
