@@ -6,6 +6,7 @@ request from being answered is a ``DeliveryError``: what it carried is tried aga
 
 from __future__ import annotations
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -28,6 +29,7 @@ _ABSENT = 404
 _TOO_LARGE = 413
 _REFUSALS = frozenset({400, _TOO_LARGE, 422})
 _READ = 10_000
+_SHOWN = 200
 _LATER = "the changes wait in the spool; `lineage spool deliver` tries again"
 
 
@@ -74,21 +76,29 @@ class Service:
             f"{self._url}{path}", data=data, headers=headers, method=method
         )
         try:
-            with self._opener.open(request, timeout=self._timeout) as response:
-                return _answer(request.full_url, response.status, response, most)
-        except urllib.error.HTTPError as fault:
-            with fault:
-                return _answer(request.full_url, fault.code, fault, most)
+            with self._open(request) as response:
+                return _answer(request.full_url, response, most)
         except (OSError, ValueError) as fault:
             reason = getattr(fault, "reason", fault)
             raise DeliveryError(
                 f"{request.full_url} cannot be reached: {reason}", hint=_LATER
             ) from fault
+        except http.client.HTTPException as fault:
+            raise DeliveryError(
+                f"{request.full_url} gave no whole answer: {repr(fault)[:_SHOWN]}", hint=_LATER
+            ) from fault
+
+    def _open(self, request: urllib.request.Request) -> Any:
+        """The response, whatever its status."""
+        try:
+            return self._opener.open(request, timeout=self._timeout)
+        except urllib.error.HTTPError as refusal:
+            return refusal
 
 
-def _answer(url: str, status: int, response: Any, most: int) -> Answer:
+def _answer(url: str, response: Any, most: int) -> Answer:
     body = response.read(most).decode("utf-8", "replace")
-    return Answer(status, body, f"{url} answered {status} {response.reason}")
+    return Answer(response.status, body, f"{url} answered {response.status} {response.reason}")
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
