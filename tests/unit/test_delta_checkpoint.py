@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from deltalake import DeltaTable, write_deltalake
 from lineage.capture.delta.actions import DataFile
 from lineage.capture.delta.snapshot import replay
 from lineage.capture.delta.storage import LocalLog
-from lineage.errors import LineageError, LogGapError
+from lineage.errors import LineageError, LogGapError, SourceUnavailableError
 from tests.delta_tables import grow, version_of
 
 VECTOR = {"storageType": "u", "pathOrInlineDv": "vBn[lx{q8@P<9BNH/isA", "offset": 1,
@@ -157,3 +158,17 @@ def test_a_damaged_checkpoint_is_passed_over_while_the_commits_are_there(tmp_pat
     (table / "_delta_log" / f"{2:020d}.json").unlink()
     with pytest.raises(LogGapError, match="checkpoint of version 3"):
         replay(LocalLog(table))
+
+
+def test_without_room_to_read_it_a_checkpoint_is_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = tmp_path / "t"
+    files = hand_made(table)
+    classic(table / "_delta_log", rows_of(table))
+    without_commits(table)
+    with monkeypatch.context() as full:
+        full.setattr(tempfile, "tempdir", str(tmp_path / "not there"))
+        with pytest.raises(SourceUnavailableError, match="no place"):
+            replay(LocalLog(table))
+    assert replay(LocalLog(table)).files == files

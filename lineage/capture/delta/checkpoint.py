@@ -16,7 +16,7 @@ from typing import Any
 from lineage.capture.delta.actions import DataFile, Metadata, read_data_file, read_metadata
 from lineage.capture.delta.names import Checkpoint, commit_name
 from lineage.capture.delta.storage import LOG_FOLDER, LogStorage
-from lineage.errors import InputError, LogGapError
+from lineage.errors import InputError, LogGapError, SourceUnavailableError
 from lineage.model.canonical import parse_json
 
 __all__ = ["CheckpointState", "read_checkpoint"]
@@ -53,7 +53,8 @@ def read_checkpoint(
 ) -> CheckpointState:
     """The state that a checkpoint holds; without ``files`` only which table it is of (cheap).
 
-    Raises ``LogGapError`` for one that cannot be read: damaged, or gone meanwhile.
+    Raises ``LogGapError`` for one that cannot be read: damaged, or gone meanwhile; and
+    ``SourceUnavailableError`` where there is no room to read it in.
     """
     state = CheckpointState()
     try:
@@ -99,26 +100,36 @@ def _rows(contents: bytes, name: str, *, files: bool) -> Iterator[dict[str, Any]
 def read_parquet(contents: bytes, columns: Sequence[str]) -> Sequence[dict[str, Any]]:
     """Rows of a checkpoint or sidecar in Parquet, of these columns.
 
-    Raises ``ValueError`` for one that is damaged.
+    Raises ``ValueError`` for one that is damaged, ``SourceUnavailableError`` without room for it.
     """
+    try:
+        with tempfile.TemporaryDirectory(prefix="lineage-checkpoint-") as scratch:
+            root = Path(scratch)
+            (root / LOG_FOLDER).mkdir()
+            (root / "rows.parquet").write_bytes(contents)
+            actions = [*_SCRATCH, _scratch_file(len(contents))]
+            log = "\n".join(json.dumps(action) for action in actions)
+            (root / LOG_FOLDER / commit_name(0)).write_text(log, encoding="ascii")
+            return _rows_of(root, columns)
+    except OSError as fault:
+        raise SourceUnavailableError(
+            f"there is no place to read a checkpoint in: {fault}",
+            hint="make room for temporary files, or set TMPDIR to a folder that has some",
+        ) from fault
+
+
+def _rows_of(root: Path, columns: Sequence[str]) -> Sequence[dict[str, Any]]:
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
 
-    with tempfile.TemporaryDirectory(prefix="lineage-checkpoint-") as scratch:
-        root = Path(scratch)
-        (root / LOG_FOLDER).mkdir()
-        (root / "rows.parquet").write_bytes(contents)
-        actions = [*_SCRATCH, _scratch_file(len(contents))]
-        log = "\n".join(json.dumps(action) for action in actions)
-        (root / LOG_FOLDER / commit_name(0)).write_text(log, encoding="ascii")
-        try:
-            table = DeltaTable(root).scan(columns=list(columns)).read_all()
-        except DeltaError as fault:
-            raise ValueError(f"not a checkpoint in Parquet: {fault}") from fault
-        except Exception as fault:
-            if type(fault) is not Exception:  # what Arrow's C stream raises
-                raise
-            raise ValueError(f"not a checkpoint in Parquet: {fault}") from fault
+    try:
+        table = DeltaTable(root).scan(columns=list(columns)).read_all()
+    except DeltaError as fault:
+        raise ValueError(f"not a checkpoint in Parquet: {fault}") from fault
+    except Exception as fault:
+        if type(fault) is not Exception:  # what Arrow's C stream raises
+            raise
+        raise ValueError(f"not a checkpoint in Parquet: {fault}") from fault
     found = {name: table.column(name).to_pylist() for name in table.schema.names}
     return [dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)]
 

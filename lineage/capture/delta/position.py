@@ -1,11 +1,13 @@
 """Where a log can be resumed, and the cursor file that remembers it between processes.
 
 A cursor only saves reading: event ids are the log's own positions, so reading from the start again
-records nothing twice. It is therefore written without fsync, and a damaged one is ignored.
+records nothing twice. It is therefore written without fsync; a damaged one is ignored, and so is a
+folder that cannot be written to.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -69,9 +71,13 @@ class CursorFile:
 
     def save(self, position: Position | None) -> None:
         """Remember a position; None forgets it. A reader sees the old or the new, never half."""
-        if position is None:
-            self._path.unlink(missing_ok=True)
-            return
+        with contextlib.suppress(OSError):
+            if position is None:
+                self._path.unlink(missing_ok=True)
+            else:
+                self._write(position)
+
+    def _write(self, position: Position) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         value = {"format": _FORMAT, "source": self._source, "position": asdict(position)}
         temporary = self._path.with_suffix(f".{os.getpid()}.tmp")

@@ -95,7 +95,7 @@ class LocalLog(LogStorage):
     @override
     def gone(self) -> bool:
         parent, own = _device(self.table.parent), _device(self.table)
-        if parent is None or self._folder.exists():
+        if parent is None or _stamp(self._folder) is not None:
             return False
         if self._seen is not None:
             # On another device than before, it is a mount that went away.
@@ -112,7 +112,12 @@ def _device(path: Path) -> int | None:
 
 
 def _is_empty(path: Path) -> bool:
-    return path.is_dir() and next(path.iterdir(), None) is None
+    try:
+        return next(path.iterdir(), None) is None
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as fault:
+        raise _unavailable(path, fault) from fault
 
 
 def _stamp(path: Path) -> Stamp | None:

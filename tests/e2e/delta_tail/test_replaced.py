@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,7 @@ def test_a_backup_put_back_is_a_gap_over_what_was_recorded(tmp_path: Path) -> No
 
 def test_a_table_that_is_being_deleted_is_no_rewritten_one(tmp_path: Path) -> None:
     table = grown(tmp_path / "t", 6)
-    tail = tail_of(table)
+    tail = DeltaTail(LocalLog(table), table_ref(table), clock=lambda: 0.0)
     drain(tail)
     for version in (5, 4, 0):
         log_file(table, version).unlink()
@@ -126,6 +127,31 @@ def test_an_empty_mount_point_is_not_a_table_that_is_gone(tmp_path: Path) -> Non
         resumed.poll()
     (tmp_path / "mount" / "other").mkdir()
     assert [type(c.change) for c in drain(resumed)] == [ArtifactInvalidated]
+
+
+def test_a_table_that_goes_while_it_is_asked_for_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = grown(tmp_path / "t", 1)
+    grown(tmp_path / "other", 1)
+    tail = tail_of(table)
+    drain(tail)
+    shutil.rmtree(table / "_delta_log")
+    names = Path.iterdir
+
+    def late(path: Path) -> Iterator[Path]:
+        if path == table:
+            shutil.rmtree(table)
+        return names(path)
+
+    monkeypatch.setattr(Path, "iterdir", late)
+    resumed = DeltaTail(LocalLog(table), table_ref(table), tail.position)
+    assert [type(captured.change) for captured in drain(resumed)] == [ArtifactInvalidated]
+
+
+def test_a_table_that_cannot_be_looked_for_is_not_gone(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnavailableError):
+        LocalLog(tmp_path / ("name" * 100)).gone()
 
 
 def test_a_log_replaced_while_it_is_read_is_not_mixed_with_the_other(tmp_path: Path) -> None:

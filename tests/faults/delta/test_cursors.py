@@ -14,8 +14,10 @@ from lineage.capture.delta.storage import LocalLog, Stamp, table_ref
 from lineage.capture.delta.tail import DeltaTail
 from lineage.errors import SourceUnavailableError
 from lineage.model.changes import TableCommitted
+from lineage.settings import Settings
+from lineage.wiring import open_workspace
 from tests.delta_tables import grown, log_file
-from tests.faults.delta.watched import Watched
+from tests.faults.delta.watched import Watched, command, expected
 
 
 class Failing(LocalLog):
@@ -80,3 +82,14 @@ def test_a_damaged_cursor_is_ignored(tmp_path: Path, damage: str) -> None:
     assert cursor.load() is None
     cursor.save(None)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_cursor_that_cannot_be_kept_ends_no_watch(tmp_path: Path, settings: Settings) -> None:
+    table = grown(tmp_path / "t", 3)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    (settings.home / "cursors").write_text("no folder")
+    watch = command(settings, table, "--once")
+    _, said = watch.communicate(timeout=60)
+    assert watch.returncode == 0, said
+    with open_workspace(settings, read_only=True) as ws:
+        assert [entry.event_id for entry in ws.store.entries()] == expected(table)
