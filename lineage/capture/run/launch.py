@@ -165,7 +165,10 @@ class _Witness:
     def start(cls) -> _Witness | None:
         if not os.path.exists("/proc/self/status"):
             return None
-        read, write = os.pipe()
+        try:
+            read, write = os.pipe()
+        except OSError:
+            return None
         try:
             pid = os.posix_spawn(
                 "/bin/cat",
@@ -210,10 +213,11 @@ class _Witness:
             self._pid, self._pipe = fresh._pid, fresh._pipe  # noqa: SLF001  # same class
 
     def end(self) -> None:
-        """Let it go; it ends with its pipe."""
+        """Let it go: killed, since one that was stopped with its group sees no end of its pipe."""
         if self._pipe >= 0:
             os.close(self._pipe)
             self._pipe = -1
+            os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
 
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import resource
+import signal
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.serving import until
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="uses /proc")
 ODD_RECORD = """
@@ -95,3 +102,34 @@ def test_an_end_that_cannot_be_prepared_is_told_and_no_gap(box: Any) -> None:
     assert ran.code == 0
     assert "no store" in ran.err
     assert "capture-failed" not in ran.gaps
+
+
+# --- beside the job
+
+
+@LINUX
+def test_a_witness_that_was_stopped_is_not_waited_for(box: Any) -> None:
+    job = subprocess.Popen(
+        box.command("sh", "-c", "read line; exit 6"),
+        cwd=box.project, env=box.environ, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        witness = until(lambda: _witness_of(job.pid))
+        os.kill(witness, signal.SIGSTOP)
+        until(
+            lambda: Path(f"/proc/{witness}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+        )
+        job.communicate(b"go\n", timeout=60)
+    finally:
+        job.kill()
+        job.wait()
+    assert job.returncode == 6
+
+
+def _witness_of(pid: int) -> int:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    for child in children:
+        with contextlib.suppress(OSError):  # another that ended meanwhile
+            if Path(f"/proc/{child}/comm").read_text() == "cat\n":
+                return int(child)
+    return 0
