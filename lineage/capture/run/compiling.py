@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
+from errno import EAGAIN, EDQUOT, EIO, EMFILE, ENFILE, ENOMEM, ENOSPC
 from pathlib import Path
 
 from lineage.capture.run.shim import ShimError
@@ -14,6 +17,14 @@ __all__ = ["compile_shim"]
 
 _COMPILERS = ("cc", "gcc", "clang")
 _PATIENCE = 60.0
+_DAY = 24 * 3600.0
+_A_WHILE = 600.0
+_LACKS = (
+    *map(os.strerror, (ENOSPC, EDQUOT, ENOMEM, EAGAIN, EMFILE, ENFILE, EIO)),
+    "Killed",
+    "out of memory",
+)
+"""What a program says that was short of something: the next one may have it."""
 
 
 def compile_shim(source: Path, library: Path) -> None:
@@ -24,7 +35,10 @@ def compile_shim(source: Path, library: Path) -> None:
     try:
         _compile(compiler, source, library)
     except ShimError as fault:
-        library.with_suffix(".failed").write_text(str(fault), encoding="utf-8")
+        if fault.lasts:
+            note, until = library.with_suffix(".failed"), time.time() + fault.lasts
+            note.write_text(str(fault), encoding="utf-8")
+            os.utime(note, (until, until))
         raise
 
 
@@ -38,7 +52,7 @@ def _compile(compiler: str, source: Path, library: Path) -> None:
             ]
         )  # fmt: skip
         if done.returncode:
-            raise ShimError(f"{compiler} failed: {_last_line(done.stderr)}")
+            raise _refused(f"{compiler} failed", done)
         _try(built, Path(scratch, "log"))
         built.chmod(0o500)
         built.rename(library)
@@ -52,9 +66,17 @@ def _try(built: Path, log: Path) -> None:
         LD_PRELOAD=str(built), LINEAGE_CAPTURE_LOG=str(log), LINEAGE_CAPTURE_SHIM=str(built),
     )  # fmt: skip
     if done.returncode or done.stderr:
-        raise ShimError(f"it cannot be loaded: {_last_line(done.stderr) or done.returncode}")
+        raise _refused("it cannot be loaded", done)
     if not log.read_bytes().startswith(b"\x1eS "):
-        raise ShimError("it was loaded and reported nothing")
+        raise ShimError("it was loaded and reported nothing", lasts=_DAY)
+
+
+def _refused(what: str, done: subprocess.CompletedProcess[bytes]) -> ShimError:
+    """What a program said. Only a refusal lasts, not what the machine lacked at the moment."""
+    said = done.stderr.decode("utf-8", "replace").strip()
+    lacked = done.returncode == -signal.SIGKILL or any(lack in said for lack in _LACKS)
+    last = said.rpartition("\n")[2][:300]
+    return ShimError(f"{what}: {last or done.returncode}", lasts=0.0 if lacked else _DAY)
 
 
 def _quietly(command: list[str], **variables: str) -> subprocess.CompletedProcess[bytes]:
@@ -72,10 +94,7 @@ def _quietly(command: list[str], **variables: str) -> subprocess.CompletedProces
             timeout=_PATIENCE,
             check=False,
         )
+    except subprocess.TimeoutExpired as fault:
+        raise ShimError(f"{command[0]} takes too long", lasts=_A_WHILE) from fault
     except (OSError, subprocess.SubprocessError) as fault:
         raise ShimError(f"{command[0]} cannot be run: {fault}") from fault
-
-
-def _last_line(text: bytes) -> str:
-    lines = text.decode("utf-8", "replace").strip().splitlines()
-    return lines[-1][:300] if lines else ""

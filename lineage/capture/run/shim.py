@@ -21,12 +21,18 @@ __all__ = ["SOURCE", "ShimError", "caches", "shim"]
 
 SOURCE = Path(__file__).parent / "inject" / "shim"
 _SEPARATORS = re.compile(r"[\s:$]")
-_DAY = 24 * 3600
 _MACHINES = frozenset({"x86_64", "aarch64", "arm64"})
 
 
 class ShimError(Exception):
-    """There is no library, for a reason that a person can do something about."""
+    """There is no library, for a reason that a person can do something about.
+
+    For ``lasts`` seconds there is none to be had by asking the compiler again.
+    """
+
+    def __init__(self, why: str, *, lasts: float = 0.0) -> None:
+        super().__init__(why)
+        self.lasts = lasts
 
 
 def caches(first: Path) -> list[Path]:
@@ -65,9 +71,12 @@ def shim(places: Iterable[Path]) -> Path:
 
 
 def _check_failed(note: Path) -> None:
-    """A compiler that failed is not asked again for a day: every job would wait for it."""
+    """A compiler that failed is not asked again for a while: every job would wait for it.
+
+    The time of the note is that until which it holds.
+    """
     try:
-        fresh = time.time() - note.stat().st_mtime < _DAY
+        fresh = time.time() < note.stat().st_mtime
         why = note.read_text(encoding="utf-8", errors="replace") if fresh else ""
     except FileNotFoundError:
         return
