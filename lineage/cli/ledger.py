@@ -17,6 +17,7 @@ from lineage.model.canonical import iso
 from lineage.record import backup as backups
 from lineage.record.copies import BACKUP
 from lineage.record.ledger import verify as verify_ledger
+from lineage.record.rebuild import Comparison, compare
 from lineage.record.rebuild import rebuild as rebuild_into
 from lineage.record.seal.checking import promises
 from lineage.wiring import Workspace, copyable, noted_copy, require_key, scratch_store
@@ -77,7 +78,7 @@ def verify(*, expect: tuple[str, ...], ledger_only: bool, as_json: bool) -> None
         result.faults.sort(key=lambda fault: (fault.position == 0, fault.position))
         graph = None
         if not ledger_only and not result.faults:
-            graph, _, _ = _compared(ws)
+            graph = _compared(ws).equal
     value = {
         "sound": not result.faults and graph is not False,
         "entries": result.entries,
@@ -137,16 +138,10 @@ def kept_root(text: str) -> tuple[int, bytes]:
     return size, digest
 
 
-def _compared(ws: Workspace) -> tuple[bool, str, str]:
-    """Whether the live graph is what its ledger says; both digests."""
-    with scratch_store(ws.settings) as built:
-        with progress("rebuilding", ws.store.head().seq) as tick:
-            rebuild_into(ws.store, built, progress=tick)
-        # Recorded times are part of the digest where both are of one kind.
-        alike = type(ws.store) is type(built)
-        live, again = ws.store.digest(recorded=alike), built.digest(recorded=alike)
-        equal = live == again and ws.store.head() == built.head()
-    return equal, live, again
+def _compared(ws: Workspace) -> Comparison:
+    """Whether the live graph is what its ledger says."""
+    with scratch_store(ws.settings) as built, progress("rebuilding", ws.store.head().seq) as tick:
+        return compare(ws.store, built, progress=tick)
 
 
 def _other_graph() -> TamperedError:
@@ -165,16 +160,18 @@ def rebuild(*, keep: Path | None, as_json: bool) -> None:
     with workspace(read_only=True) as ws:
         if keep is not None:
             _keep(ws, keep)
-        entries = ws.store.head().seq
-        equal, live, again = _compared(ws)
-    value = {"entries": entries, "equal": equal, "live": live, "rebuilt": again}
+        made = _compared(ws)
+    value = {
+        "entries": made.position, "equal": made.equal, "live": made.live, "rebuilt": made.rebuilt,
+    }  # fmt: skip
 
     def human() -> None:
-        click.echo(f"{counted(entries, 'entry')} read again: {'equal' if equal else 'NOT equal'}")
-        click.echo(f"live    {live}\nrebuilt {again}")
+        shown = "equal" if made.equal else "NOT equal"
+        click.echo(f"{counted(made.position, 'entry')} read again: {shown}")
+        click.echo(f"live    {made.live}\nrebuilt {made.rebuilt}")
 
     emit(value, as_json=as_json, human=human)
-    if not equal:
+    if not made.equal:
         raise _other_graph()
 
 

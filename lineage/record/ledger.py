@@ -8,7 +8,7 @@ have their digest; at the end (5) the root over the leaves is that of the head.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -89,31 +89,37 @@ def verify(
 ) -> Verification:
     """Re-read a whole ledger. Never raises for what it finds: it is in the result.
 
-    ``expect`` are roots that were kept elsewhere, by the number of entries they are of: a ledger
-    that was cut off or written anew cannot have them. ``later`` are redactions after the end, where
-    a part of a ledger is read.
+    Others may append meanwhile: it is read to the head of now, and further where entries are
+    redacted before they are read. ``expect`` are roots that were kept elsewhere, by the number of
+    entries they are of: a ledger that was cut off or written anew cannot have them. ``later`` are
+    redactions after the end, where a part of a ledger is read.
     """
     head = store.head()
-    reading = _Reading(blobs, expect or {})
+    reading = _Reading(store, head.seq, blobs, expect or {})
     for entry in later:
         reading.tell(entry)
+    before: list[StoredEntry] = []
     try:
-        for entry in _readable(store):
-            if entry.seq > head.seq:
-                break
-            reading.read(entry)
-            if progress is not None:
-                progress(reading.result.entries)
+        while True:
+            for entry in _readable(store, reading.position):
+                if entry.seq > head.seq:
+                    break
+                reading.read(entry)
+                if progress is not None:
+                    progress(reading.result.entries)
+            unlike = reading.unlike()
+            if not unlike or unlike == before:
+                return reading.finish(head, unlike)
+            # Their redactions may have come behind the head.
+            before, head = unlike, store.head()
     except TamperedError as fault:
         return reading.broken(fault)
-    return reading.finish(head)
 
 
-def _readable(store: Ledger) -> Iterator[StoredEntry]:
-    """Every entry before the first that cannot even be read. Raises ``TamperedError`` for that."""
-    read = 0
+def _readable(store: Ledger, read: int) -> Iterator[StoredEntry]:
+    """Entries before the first that cannot even be read. Raises ``TamperedError`` for that."""
     try:
-        for entry in store.entries():
+        for entry in store.entries(read):
             yield entry
             read = entry.seq
     except TamperedError as fault:
@@ -127,8 +133,12 @@ def _readable(store: Ledger) -> Iterator[StoredEntry]:
 class _Reading:
     """What has been seen of the ledger so far."""
 
-    def __init__(self, blobs: Contents | None, expect: Mapping[int, bytes]) -> None:
+    def __init__(
+        self, store: Ledger, end: int, blobs: Contents | None, expect: Mapping[int, bytes]
+    ) -> None:
         self.result = Verification()
+        self._store = store
+        self._end = end
         self._blobs = blobs
         self._expect = expect
         self._checked: set[str] = set()
@@ -136,14 +146,14 @@ class _Reading:
         self._stubs: dict[EntryRef, tuple[str, str, bytes]] = {}
         self._redacted: list[StoredEntry] = []
         self._previous_time = 0
-        self._wanted_seq = 0
+        self.position = 0
 
     def read(self, entry: StoredEntry) -> None:
         self.result.entries += 1
-        self._wanted_seq += 1
-        if entry.seq != self._wanted_seq:
-            self._fault(self._wanted_seq, f"missing: the next entry has number {entry.seq}")
-            self._wanted_seq = entry.seq
+        self.position += 1
+        if entry.seq != self.position:
+            self._fault(self.position, f"missing: the next entry has number {entry.seq}")
+            self.position = entry.seq
         for what in faults_of(entry, self._previous_time):
             self._fault(entry.seq, what)
         self._previous_time = entry.recorded_at
@@ -158,8 +168,7 @@ class _Reading:
         if (entry.kind, entry.v) not in INTERPRETED:
             self.result.uninterpreted += 1
         if self._blobs is not None:
-            for what in _blob_faults(entry, self._blobs, self._checked):
-                self._fault(entry.seq, what)
+            self._read_blobs(entry, self._blobs)
 
     def tell(self, entry: StoredEntry) -> None:
         """Take note of a redaction."""
@@ -168,6 +177,32 @@ class _Reading:
             told = (entry.event_id, entry.source, stub)
             self._stubs[target] = max(told, self._stubs.get(target, told))
 
+    def _read_blobs(self, entry: StoredEntry, blobs: Contents) -> None:
+        for digest in blobs_of(entry):
+            if digest in self._checked:
+                continue
+            self._checked.add(digest)
+            try:
+                blobs.get(digest)
+            except LineageError as fault:
+                if digest in blobs_of(self._now(entry)):
+                    self._fault(entry.seq, f"blob {digest}: {fault.message}")
+
+    def unlike(self) -> list[StoredEntry]:
+        """Stubs that are not what a redaction that was read committed to."""
+        found = [entry for entry in self._redacted if self._told(entry) != entry.body]
+        return [now for now in map(self._now, found) if self._told(now) != now.body]
+
+    def _told(self, entry: StoredEntry) -> bytes | None:
+        told = self._stubs.get(EntryRef(entry.source, entry.event_id))
+        return told[2] if told else None
+
+    def _now(self, entry: StoredEntry) -> StoredEntry:
+        """An entry as it is now: it may have been redacted since it was read."""
+        if self._store.head().seq == self._end:
+            return entry
+        return next(self._store.entries(entry.seq - 1, 1), entry)
+
     def broken(self, fault: TamperedError) -> Verification:
         """What is behind cannot be told."""
         position = fault.where.get("position")
@@ -175,19 +210,17 @@ class _Reading:
         self.result.root = self._frontier.root().hex()
         return self.result
 
-    def finish(self, head: Head) -> Verification:
+    def finish(self, head: Head, unlike: Sequence[StoredEntry]) -> Verification:
         result = self.result
-        for entry in self._redacted:
-            told = self._stubs.get(EntryRef(entry.source, entry.event_id))
-            if told is None or told[2] != entry.body:
-                self._fault(
-                    entry.seq, "the body is neither what was committed to nor a redaction's stub"
-                )
+        for entry in unlike:
+            self._fault(
+                entry.seq, "the body is neither what was committed to nor a redaction's stub"
+            )
         result.redacted, result.blobs = len(self._redacted), len(self._checked)
         result.root = self._frontier.root().hex()
-        if self._wanted_seq != head.seq:
-            what = f"missing: the head says {head.seq}, the last entry has {self._wanted_seq}"
-            self._fault(self._wanted_seq + 1, what)
+        if self.position != head.seq:
+            what = f"missing: the head says {head.seq}, the last entry has {self.position}"
+            self._fault(self.position + 1, what)
         elif self._frontier.root() != head.frontier.root():
             self._fault(0, "the root over the leaves is not that of the head")
         for size in self._expect:
@@ -217,17 +250,6 @@ def stubs_of(entry: StoredEntry) -> dict[EntryRef, bytes]:
     except LineageError:
         return {}
     return {redaction.target: redaction.stub for redaction in claims.redacts}
-
-
-def _blob_faults(entry: StoredEntry, blobs: Contents, checked: set[str]) -> Iterator[str]:
-    for digest in blobs_of(entry):
-        if digest in checked:
-            continue
-        checked.add(digest)
-        try:
-            blobs.get(digest)
-        except LineageError as fault:
-            yield f"blob {digest}: {fault.message}"
 
 
 def blobs_of(entry: StoredEntry) -> list[str]:

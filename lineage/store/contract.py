@@ -253,6 +253,13 @@ class Store(Protocol):
         """
         ...
 
+    def digest_at_head(self, *, recorded: bool = True) -> tuple[Head, str]:
+        """The head, and the digest of that moment, while others append.
+
+        Raises ``StoreBusyError`` where a backend without snapshots finds no such moment.
+        """
+        ...
+
     def counts(self) -> dict[str, int]:
         """Numbers of entries, nodes, edges and states, for people and metrics."""
         ...

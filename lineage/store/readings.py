@@ -9,11 +9,13 @@ from typing import Any, Protocol
 
 from typing_extensions import override
 
+from lineage.errors import StoreBusyError
 from lineage.model.claims import EdgeType, StateType
 from lineage.store.contract import (
     Direction,
     Edge,
     Evidence,
+    Head,
     History,
     Hit,
     Node,
@@ -24,6 +26,9 @@ from lineage.store.contract import (
 )
 
 __all__ = ["ReadingStore", "Reads", "batches"]
+
+_DIGESTS = 5
+"""How often a digest is taken until nothing was appended meanwhile."""
 
 
 def batches(limit: int | None, most: int) -> Iterator[int]:
@@ -190,3 +195,16 @@ class ReadingStore(Store):
         with self._reading(View(position)) as reading:
             found: list[Evidence] = self._reads.state_evidence(reading, subject, kind, obj)
             return found
+
+    # --- whole
+
+    @override
+    def digest_at_head(self, *, recorded: bool = True) -> tuple[Head, str]:
+        for _ in range(_DIGESTS):
+            head, digest = self.head(), self.digest(recorded=recorded)
+            if self.head() == head:
+                return head, digest
+        raise StoreBusyError(
+            "something was recorded each time that the graph was read",
+            hint="try again when less is; `lineage ledger verify --ledger-only` reads no graph",
+        )

@@ -149,6 +149,14 @@ class LedgerRules:
         live.close()
         rebuilt.close()
 
+    def test_a_digest_comes_with_its_head(self, store: Store) -> None:
+        """Of one moment, with recorded times and without."""
+        for count in (0, 2):
+            store.append(_entries(count))
+            assert store.digest_at_head() == (store.head(), store.digest())
+            without = store.digest_at_head(recorded=False)
+            assert without == (store.head(), store.digest(recorded=False))
+
     def test_a_position_is_a_moment(self, store: Store) -> None:
         """What comes later does not change what was known at a position."""
         record(store, attribute(TABLE, "doc", "first", 1))

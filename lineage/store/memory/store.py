@@ -399,6 +399,10 @@ class MemoryStore(Store):
         return digest_of(**parts)
 
     @override
+    def digest_at_head(self, *, recorded: bool = True) -> tuple[Head, str]:
+        return self.head(), self.digest(recorded=recorded)
+
+    @override
     def counts(self) -> dict[str, int]:
         graph = self._graph(View(len(self._entries)))
         return {

@@ -294,6 +294,11 @@ class SqliteStore(ReadingStore):
             return digests.digest(connection, recorded=recorded)
 
     @override
+    def digest_at_head(self, *, recorded: bool = True) -> tuple[Head, str]:
+        with self._readers.snapshot() as connection:
+            return ledger.head(connection), digests.digest(connection, recorded=recorded)
+
+    @override
     def counts(self) -> dict[str, int]:
         with self._readers.snapshot() as connection:
             sql = """SELECT seq, (SELECT coalesce(max(id), 0) FROM node), edges, states FROM head"""
