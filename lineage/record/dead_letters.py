@@ -11,7 +11,9 @@ import base64
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,19 +95,22 @@ class DeadLetters:
         return letter_id
 
     def list(self) -> Iterator[DeadLetter]:
-        """Every letter, oldest first."""
-        letters = [self._load(path) for path in self._root.glob("*.json")]
+        """Every letter, oldest first; others may replay and drop some meanwhile."""
+        letters = []
+        for path in self._root.glob("*.json"):
+            with suppress(FileNotFoundError):
+                letters.append(self._load(path))
         yield from sorted(letters, key=lambda letter: (letter.received_at, letter.id))
 
     def get(self, letter_id: str) -> DeadLetter:
         """One letter by its id or a prefix of it. Raises ``UnknownNameError``."""
         found = [] if not letter_id.isalnum() else sorted(self._root.glob(f"{letter_id}*.json"))
-        if len(found) != 1:
-            raise UnknownNameError(
-                f"{'no' if not found else 'more than one'} dead letter {letter_id!r}",
-                hint="`lineage dlq list` shows them",
-            )
-        return self._load(found[0])
+        if len(found) > 1:
+            raise _unknown(f"more than one dead letter {letter_id!r}")
+        try:
+            return self._load(found[0])
+        except (IndexError, FileNotFoundError):
+            raise _unknown(f"no dead letter {letter_id!r}") from None
 
     def remove(self, letter_id: str) -> None:
         """Forget a letter that was replayed, or that nobody wants."""
@@ -113,10 +118,13 @@ class DeadLetters:
 
     def sweep(self, before: float) -> int:
         """Drop what writers that died left half written before a time (seconds); how many."""
-        left = [path for path in self._root.glob("*.tmp") if path.stat().st_mtime < before]
-        for path in left:
-            path.unlink(missing_ok=True)
-        return len(left)
+        swept = 0
+        for path in self._root.glob("*.tmp"):
+            with suppress(FileNotFoundError):  # it has got its name, or somebody else swept
+                if path.stat().st_mtime < before:
+                    path.unlink()
+                    swept += 1
+        return swept
 
     def __len__(self) -> int:
         return sum(1 for _ in self._root.glob("*.json"))
@@ -136,13 +144,22 @@ def _id_of(body: bytes, offered_as: str, origin: Mapping[str, Any]) -> str:
     return hashlib.sha256(offered_as.encode() + b"\x00" + place + body).hexdigest()[:24]
 
 
+def _unknown(what: str) -> UnknownNameError:
+    return UnknownNameError(what, hint="`lineage dlq list` shows them")
+
+
 def _write_durably(path: Path, data: bytes) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    # Several may keep one letter at once: each writes a file of its own.
+    temporary = path.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
     directory = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(directory)
