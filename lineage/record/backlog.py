@@ -97,8 +97,8 @@ class Backlog:
         folder = self._own or self._make()
         name = folder.spool.put(items)
         self._wanted = 0
-        size = (folder.spool.root / name).stat().st_size
-        self._add([File(folder, name, len(items), size)])
+        if file := _file(folder, name, len(items)):
+            self._add([file])
         return [None] * len(items)
 
     def first(self, events: int) -> list[File]:
@@ -148,20 +148,38 @@ class Backlog:
             return Waiting(self._events, self._bytes, age)
 
     def adopt(self) -> int:
-        """Take over what processes that are gone left; how many events. Raises ``SpoolError``."""
-        if not self._root.is_dir():
-            return 0
-        with _faults(self._root), _locked(self._root):
-            left = [folder for path in sorted(self._root.iterdir()) if (folder := _claim(path))]
-        found: list[File] = []
-        for folder in left:
-            files = list(_files(folder))
-            folder.files = len(files)
-            found += files
-            if not files:
-                _release(folder)
-        self._add(found, adopted=True)
-        return sum(file.events for file in found)
+        """Take over what processes that are gone left; how many events.
+
+        Raises ``SpoolError`` where a folder cannot be, after all others were.
+        """
+        with _faults(self._root):
+            paths = sorted(self._root.iterdir()) if self._root.is_dir() else []
+        adopted, faults = 0, []
+        for path in paths:
+            try:
+                adopted += self._adopt(path)
+            except SpoolError as fault:
+                faults.append(fault)
+        if faults:
+            raise faults[0]
+        return adopted
+
+    def _adopt(self, path: Path) -> int:
+        with _faults(path):
+            with _locked(self._root):
+                folder = _claim(path)
+            if folder is None:
+                return 0
+            try:
+                files = list(_files(folder))
+            except BaseException:
+                os.close(folder.lock)  # whoever can read it may have it
+                raise
+        folder.files = len(files)
+        if not files:
+            _release(folder)
+        self._add(files, adopted=True)
+        return sum(file.events for file in files)
 
     def close(self) -> None:
         """Let go of the folders; what waits is there for the next process."""
@@ -219,11 +237,23 @@ def _claim(path: Path) -> _Folder | None:
 
 
 def _files(folder: _Folder) -> Iterator[File]:
-    for part in folder.spool.root.glob("*.part"):
-        part.unlink()  # of a request that was never answered
+    root = folder.spool.root
+    for part in root.glob("*.part"):
+        if not part.with_suffix("").exists():  # else a redaction is about to put it in place
+            part.unlink(missing_ok=True)  # of a request that was never answered
     for name in folder.spool.pending():
+        file = _file(folder, name, folder.spool.count(name))
+        if file is not None and name[:20].isdigit():  # what a person put there is left alone
+            yield file
+
+
+def _file(folder: _Folder, name: str, events: int) -> File | None:
+    """A file that waits; None where a redaction took it away."""
+    try:
         size = (folder.spool.root / name).stat().st_size
-        yield File(folder, name, folder.spool.count(name), size)
+    except FileNotFoundError:
+        return None
+    return File(folder, name, events, size)
 
 
 def _release(folder: _Folder) -> None:

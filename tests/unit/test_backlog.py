@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from lineage.capture.spool import Item
+import pytest
+
+from lineage.capture.spool import Item, Spool
+from lineage.errors import SpoolError
 from lineage.model.envelope import Actor
 from lineage.record.backlog import Backlog
 
@@ -67,3 +71,57 @@ def test_a_living_process_keeps_its_own_and_a_dead_one_leaves_it(tmp_path: Path)
     assert mine.empty
     mine.close()
     assert list(root.iterdir()) == []
+
+
+def _left(root: Path, *names: str) -> list[Path]:
+    """Folders that were left, of one event each."""
+    for name in names:
+        backlog = Backlog(root, most=1 << 20)
+        backlog.put([Item("s", name, "note", 1, 0, b"{}", ANN)])
+        backlog.close()
+    return sorted(root.iterdir())
+
+
+def test_a_folder_that_cannot_be_read_keeps_no_other_back(tmp_path: Path) -> None:
+    bad, _ = _left(tmp_path, "first", "second")
+    stray = bad / "stray.part"
+    stray.mkdir()
+    backlog = Backlog(tmp_path, most=1 << 20)
+    with pytest.raises(SpoolError):
+        backlog.adopt()
+    assert [item.event_id for f in backlog.first(10) for item in f.items() or []] == ["second"]
+    stray.rmdir()
+    assert Backlog(tmp_path, most=1 << 20).adopt() == 1, "whoever can read it may have it"
+    backlog.close()
+
+
+def test_what_a_redaction_takes_or_writes_meanwhile_is_no_fault(tmp_path: Path) -> None:
+    (folder,) = _left(tmp_path, "first")
+    (waiting,) = folder.iterdir()
+    written = folder / f"{waiting.name}.part"
+    written.write_text("without a person")
+    taken = folder / f"{0:020d}-1-taken.spool"
+    taken.symlink_to(folder / "gone")
+    (folder / "notes.spool").write_text("of a person")
+    backlog = Backlog(tmp_path, most=1 << 20)
+    assert backlog.adopt() == 1
+    assert [file.name for file in backlog.first(10)] == [waiting.name]
+    assert written.exists()
+    backlog.close()
+
+
+def test_what_a_redaction_takes_at_once_was_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = Spool.put
+
+    def put_and_taken(spool: Spool, items: Sequence[Item]) -> str:
+        name = put(spool, items)
+        spool.done(name)
+        return name
+
+    monkeypatch.setattr(Spool, "put", put_and_taken)
+    backlog = Backlog(tmp_path, most=1 << 20)
+    assert backlog.put([Item("s", "1", "note", 1, 0, b"{}", ANN)]) == [None]
+    assert backlog.empty
+    backlog.close()
