@@ -21,11 +21,13 @@ from lineage.errors import (
 )
 from lineage.model.envelope import Actor
 from lineage.model.ids import artifact_id, run_id, with_version
+from lineage.settings import load_settings
 from lineage.store.contract import Direction, NewEntry, View
 from lineage.store.sqlite import SqliteStore, connection
 from lineage.store.sqlite import store as sqlite_store
 from lineage.testing.builders import attribute, generated, used
 from lineage.testing.plain import again, entry_of, interpret
+from lineage.wiring import require_key
 
 TABLE = artifact_id("n", "t")
 HEAD = View(1 << 60)
@@ -132,6 +134,18 @@ def test_a_store_to_read_must_be_there(path: Path) -> None:
     with pytest.raises(StoreError, match="no store"):
         SqliteStore(path, interpret, read_only=True)
     assert not path.exists()
+
+
+@pytest.mark.parametrize("begun", ["", "PRAGMA journal_mode=WAL"])
+def test_a_store_that_is_only_being_made_is_not_there_yet(tmp_path: Path, begun: str) -> None:
+    path = load_settings({"LINEAGE_HOME": str(tmp_path)}).store_path
+    path.touch()
+    _pragma(path, begun)
+    with pytest.raises(StoreError, match="no store"):
+        SqliteStore(path, interpret, read_only=True)
+    require_key(load_settings({"LINEAGE_HOME": str(tmp_path)}))
+    SqliteStore(path, interpret).close()
+    SqliteStore(path, interpret, read_only=True).close()
 
 
 def test_a_read_only_store_sees_what_others_append(store: SqliteStore, path: Path) -> None:

@@ -74,12 +74,13 @@ def migrate(connection: apsw.Connection, path: Path) -> bool:
 
 
 def check(connection: apsw.Connection, path: Path, *, allow_empty: bool = False) -> int:
-    """The file's version, if it is a store that this program can read."""
+    """The file's version, if it is a store that this program can read; 0: an empty file."""
     tables = rows_of(connection, "SELECT count(*) FROM sqlite_master")[0][0]
     version = _pragma(connection, "user_version")
-    if allow_empty and not tables and not version:
+    application = _pragma(connection, "application_id")
+    if allow_empty and not (tables or version or application):
         return 0
-    if _pragma(connection, "application_id") != APPLICATION_ID or not version:
+    if application != APPLICATION_ID or not version:
         raise StoreDamagedError(
             f"{path} is a database, but not a store of this program",
             hint="name another file",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import apsw
@@ -90,14 +90,20 @@ class SqliteStore(ReadingStore):
             self._open_for_writing(interpret, clock)
 
     def _open_for_reading(self) -> None:
-        if not self.path.exists():
+        if not self.made_at(self.path):
             raise StoreError(
                 f"there is no store at {self.path}",
                 hint="the first thing that records something makes it: `lineage run -- COMMAND`",
                 path=str(self.path),
             )
-        with self._readers.snapshot() as connection:
-            schema.check(connection, self.path)
+
+    @staticmethod
+    def made_at(path: Path) -> bool:
+        """Whether there is a store, and not only the empty file of one that is being made."""
+        if not path.exists():
+            return False
+        with closing(Readers(path)) as readers, readers.snapshot() as connection:
+            return schema.check(connection, path, allow_empty=True) > 0
 
     def _open_for_writing(self, interpret: Interpreter, clock: Callable[[], int]) -> None:
         with translated(self.path):
