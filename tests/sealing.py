@@ -1,22 +1,27 @@
-"""Stores with a key, for tests of sealing: a workspace, and entries that say little."""
+"""For tests of sealing: stores with a key, checkpoints of none, and clones to publish to."""
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from lineage.model.changes import ArtifactDescribed
+from lineage.model.checkpoint import Checkpoint
 from lineage.model.envelope import Actor
+from lineage.model.notes import generate_key, sign_note
+from lineage.record.seal.places import note_name
 from lineage.settings import load_settings
 from lineage.wiring import Workspace, open_workspace
 from tests.serving import environment
 
-__all__ = ["ACTOR", "ORIGIN", "now", "opened", "write"]
+__all__ = ["ACTOR", "ORIGIN", "checkpoint", "clone", "git", "note", "now", "opened", "write"]
 
 ACTOR = Actor("person:tester", "test")
 ORIGIN = "example.com/log"
+_KEY = generate_key(ORIGIN)
 
 
 def now() -> int:
@@ -38,3 +43,27 @@ def write(ws: Workspace, count: int, start: int = 0) -> None:
         for number in range(start, start + count)
     ]
     ws.recorder.record_changes(changes, source="test", actor=ACTOR)
+
+
+def note(size: int) -> bytes:
+    """A checkpoint; nobody looks at its signature here."""
+    return sign_note(Checkpoint(ORIGIN, size, bytes([size]) * 32).text(), [_KEY])
+
+
+def checkpoint(size: int) -> dict[str, bytes]:
+    """What is published of one."""
+    return {f"{ORIGIN}/{name}": note(size) for name in (note_name(size), "checkpoint")}
+
+
+def git(folder: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def clone(remote: Path, to: Path) -> Path:
+    if not remote.exists():
+        subprocess.run(["git", "init", "-q", "--bare", "-b", "main", remote], check=True)
+    subprocess.run(["git", "clone", "-q", remote, to], check=True, capture_output=True)
+    return to

@@ -6,10 +6,11 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from lineage.errors import ConfigError, NotAsSealedError, PublishError
 from lineage.model.checkpoint import Checkpoint
@@ -19,26 +20,22 @@ from lineage.model.proofs import Consistency
 from lineage.record.seal.bucket import BucketPlace
 from lineage.record.seal.changing import make_key
 from lineage.record.seal.folder import FolderPlace
-from lineage.record.seal.places import Place
+from lineage.record.seal.places import Place, note_name
 from lineage.record.seal.publishing import places_of, publish
 from lineage.record.seal.repository import GitPlace
 from lineage.wiring import Workspace
 from tests.s3_server import S3Server
-from tests.sealing import ACTOR, ORIGIN, now, opened, write
-
-
-def git(folder: Path, *words: str) -> str:
-    done = subprocess.run(
-        ["git", "-C", str(folder), *words], capture_output=True, text=True, check=True
-    )
-    return done.stdout
-
-
-def clone(remote: Path, to: Path) -> Path:
-    if not remote.exists():
-        subprocess.run(["git", "init", "-q", "--bare", "-b", "main", remote], check=True)
-    subprocess.run(["git", "clone", "-q", remote, to], check=True, capture_output=True)
-    return to
+from tests.sealing import (
+    ACTOR,
+    ORIGIN,
+    checkpoint,
+    clone,
+    git,
+    note,
+    now,
+    opened,
+    write,
+)
 
 
 @pytest.fixture(params=["folder", "git", "git without a remote", "s3"])
@@ -134,6 +131,65 @@ def test_what_was_published_stays_as_it_is(tmp_path: Path, setting: str) -> None
     place.write({name: b"two", f"{ORIGIN}/checkpoint": b"two"})
     assert place.read(name) == b"one"
     assert place.read(f"{ORIGIN}/checkpoint") == b"two"
+
+
+def test_the_latest_is_never_replaced_by_an_earlier_one(setting: str) -> None:
+    """Whoever signed it is slower to publish: a witness would take it for a log that went back."""
+    (place,) = places_of(setting)
+    place.write(checkpoint(30))
+    place.write(checkpoint(20))
+    for size in (20, 30):
+        assert place.read(f"{ORIGIN}/{note_name(size)}") == note(size)
+    assert place.read(f"{ORIGIN}/checkpoint") == note(30)
+
+
+def test_what_a_slower_host_put_back_is_put_right(tmp_path: Path) -> None:
+    """It looked before the faster one published, and replaced the latest after it."""
+
+    class Slow(FolderPlace):
+        @override
+        def write(self, files: Mapping[str, bytes]) -> None:
+            super().write(files)
+            if not later:
+                write(ws, 1, start=9)
+                later.append(ws.sealer.seal().checkpoint.note)
+                assert (there / ORIGIN / "checkpoint").read_bytes() == later[0]
+                (there / ORIGIN / "checkpoint").write_bytes(files[f"{ORIGIN}/checkpoint"])
+
+    there, later = tmp_path / "pub", list[bytes]()
+    there.mkdir()
+    with opened(tmp_path / "home") as ws:
+        keyed(ws)
+        sealed(ws, 1)
+        ws.sealer.places = [FolderPlace(there)]
+        published = publish(ws.store, ORIGIN, Slow(there))
+        assert (published.size, published.new) == (3, 3)
+    assert (there / ORIGIN / "checkpoint").read_bytes() == later[0]
+
+
+def test_who_signed_first_and_publishes_last_puts_nothing_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = tmp_path / "pub"
+    there.mkdir()
+    home = tmp_path / "home"
+    with (
+        opened(home, LINEAGE_SEAL_PUBLISH=str(there)) as slow,
+        opened(home, LINEAGE_SEAL_PUBLISH=str(there)) as fast,
+    ):
+        keyed(fast)
+        write(slow, 1)
+
+        def meanwhile(_: int) -> None:
+            write(fast, 1, start=1)
+            assert fast.sealer.seal().checkpoint.size == 3
+
+        monkeypatch.setattr(slow.sealer.guard, "sealed", meanwhile)
+        assert slow.sealer.seal().checkpoint.size == 2
+        last = fast.store.last_checkpoint()
+        assert last is not None
+        assert fast.sealer.beside.read_bytes() == last.note
+        assert (there / ORIGIN / "checkpoint").read_bytes() == last.note
 
 
 def away_folder(tmp_path: Path) -> Place:

@@ -13,7 +13,7 @@ from typing import Any
 from typing_extensions import override
 
 from lineage.errors import PublishError
-from lineage.record.seal.places import LATEST, Place
+from lineage.record.seal.places import Place, is_written
 
 __all__ = ["BucketPlace"]
 
@@ -43,7 +43,7 @@ class BucketPlace(Place):
     @override
     def write(self, files: Mapping[str, bytes]) -> None:
         for name, data in files.items():
-            if not name.endswith(f"/{LATEST}") and self.read(name) is not None:
+            if not is_written(name, data, self.read(name)):
                 continue
             try:
                 with closing(self._opened().open_output_stream(name, None)) as file:

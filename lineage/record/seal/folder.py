@@ -12,7 +12,7 @@ from pathlib import Path
 from typing_extensions import override
 
 from lineage.errors import PublishError
-from lineage.record.seal.places import LATEST, Place
+from lineage.record.seal.places import Place, is_written
 
 __all__ = ["FolderPlace", "write_file"]
 
@@ -45,9 +45,8 @@ class FolderPlace(Place):
             raise self._away()
         try:
             for name, data in files.items():
-                path = self._folder / name
-                if name.endswith(f"/{LATEST}") or not path.exists():
-                    write_file(path, data)
+                if is_written(name, data, self.read(name)):
+                    write_file(self._folder / name, data)
         except OSError as fault:
             raise self._failed(fault) from fault
 

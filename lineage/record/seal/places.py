@@ -2,7 +2,7 @@
 
 ::
 
-    <origin>/checkpoint                            the latest note, replaced with each
+    <origin>/checkpoint                            the latest note, replaced by later ones only
     <origin>/checkpoints/<size, 20 digits>         every note, never changed
     <origin>/consistency/<size, 20 digits>.json    the proof of it from the one published before
 """
@@ -12,7 +12,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-__all__ = ["LATEST", "Place", "consistency_name", "note_name"]
+from lineage.errors import ProofError
+from lineage.model.checkpoint import Checkpoint
+from lineage.model.notes import text_of
+
+__all__ = ["LATEST", "Place", "consistency_name", "goes_back", "is_written", "note_name"]
 
 LATEST = "checkpoint"
 
@@ -48,3 +52,17 @@ def note_name(size: int) -> str:
 def consistency_name(size: int) -> str:
     """The name of the proof that leads to a checkpoint: followed back, no listing is needed."""
     return f"consistency/{size:020d}.json"
+
+
+def is_written(name: str, data: bytes, kept: bytes | None) -> bool:
+    """Whether a file takes the place of what is kept there: the latest note does, if it is."""
+    return kept is None or (name.endswith(f"/{LATEST}") and not goes_back(data, kept))
+
+
+def goes_back(note: bytes, kept: bytes) -> bool:
+    """Whether a checkpoint is of fewer entries than another one of its log."""
+    try:
+        new, old = (Checkpoint.of_text(text_of(each)) for each in (note, kept))
+    except ProofError:  # what is no checkpoint gives way to one
+        return False
+    return new.origin == old.origin and new.size < old.size

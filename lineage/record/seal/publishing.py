@@ -62,6 +62,19 @@ def publish(
 
     Raises ``PublishError``, and ``NotAsSealedError`` where something else was published.
     """
+    new = 0
+    while True:
+        done = _catch_up(store, origin, place, progress)
+        new += done.new
+        last = store.last_checkpoint()
+        # Else another host sealed meanwhile, and its latest may be what ours has just replaced.
+        if last is None or last.size <= done.size or _origin_of(last) != origin:
+            return Published(place.name, done.size, new)
+
+
+def _catch_up(
+    store: Store, origin: str, place: Place, progress: Callable[[int], None] | None
+) -> Published:
     latest = place.read(f"{origin}/{LATEST}")
     last = None if latest is None else _there(latest, place)
     size, count = 0 if last is None else last.size, 0

@@ -7,7 +7,10 @@ store; (2) the note is written beside the store; (3) it is published, with all t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,11 +30,13 @@ from lineage.record.seal.folder import write_file
 from lineage.record.seal.guard import SealGuard
 from lineage.record.seal.keyfile import KeyFile
 from lineage.record.seal.keys import ledger_keys
-from lineage.record.seal.places import LATEST, Place
+from lineage.record.seal.places import LATEST, Place, goes_back
 from lineage.record.seal.publishing import Published, publish
 from lineage.store.contract import Head, Store, StoredCheckpoint
 
 __all__ = ["Sealed", "Sealer"]
+
+_LOCK = os.O_RDONLY | os.O_CREAT  # whoever else seals may not write what we made
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +123,33 @@ class Sealer:
     ) -> tuple[list[Published], list[LineageError]]:
         published: list[Published] = []
         faults: list[LineageError] = []
-        try:
-            write_file(self.beside, last.note)
-        except OSError as fault:
-            what = f"the checkpoint cannot be written beside the store: {fault}"
-            faults.append(StoreFullError(what, hint="make room; it is in the store"))
-        for place in self.places:
+        with self._alone():
             try:
-                published.append(publish(self.store, origin, place))
-            except PublishError as fault:
-                faults.append(fault)
+                if not self.beside.exists() or not goes_back(last.note, self.beside.read_bytes()):
+                    write_file(self.beside, last.note)
+            except OSError as fault:
+                what = f"the checkpoint cannot be written beside the store: {fault}"
+                faults.append(StoreFullError(what, hint="make room; it is in the store"))
+            for place in self.places:
+                try:
+                    published.append(publish(self.store, origin, place))
+                except PublishError as fault:
+                    faults.append(fault)
         return published, faults
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Of those who publish on this machine, the slower must not put back what is older."""
+        try:
+            lock = os.open(self.beside.with_name(f"{self.beside.name}.lock"), _LOCK, 0o644)
+        except OSError:  # where nothing can be written, nor is what lies beside the store
+            yield
+            return
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
 
     def _sign(self, head: Head) -> bytes:
         """The note of a head. Called under the head's lock, where nothing can come between."""
