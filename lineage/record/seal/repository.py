@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from typing_extensions import override
@@ -16,6 +19,10 @@ __all__ = ["GitPlace"]
 
 _SECONDS = 60
 """How long git may take: it may wait for a network."""
+_TIMES = 3
+"""How often others may be faster until it is left to the next try."""
+_PULL = ("pull", "--quiet", "--rebase", "--autostash", "--strategy-option=ours")
+"""In a rebase, ours are theirs: the commits that were published."""
 
 
 class GitPlace(Place):
@@ -32,13 +39,20 @@ class GitPlace(Place):
 
     @override
     def read(self, name: str) -> bytes | None:
+        published = self._published()
         if self._has_remote():
             self._git("fetch", "--quiet")
-        found = self._try("show", f"{self._published()}:{name}")
+        found = self._try("show", f"{published}:{name}")
         return found.stdout if found.returncode == 0 else None
 
     @override
     def write(self, files: Mapping[str, bytes]) -> None:
+        with self._alone():
+            self._commit(files)
+            if self._has_remote():
+                self._push(files)
+
+    def _commit(self, files: Mapping[str, bytes]) -> None:
         self._files.write(files)
         self._git("add", "--", *files)
         if self._try("diff", "--cached", "--quiet", "--", *files).returncode:
@@ -46,12 +60,35 @@ class GitPlace(Place):
             self._git(
                 *self._identity(), "commit", "--quiet", "-m", f"Publish {latest}", "--", *files
             )
-        if self._has_remote():
+
+    def _push(self, files: Mapping[str, bytes]) -> None:
+        for _ in range(_TIMES):
             if self._try("push", "--quiet").returncode == 0:
                 return
-            # Somebody else published meanwhile, of another log or from another machine.
-            self._git(*self._identity(), "pull", "--quiet", "--rebase")
-            self._git("push", "--quiet")
+            # Somebody else published meanwhile, of another log or from another machine. Where both
+            # changed a file theirs stands; then ours is written again, as far as it is later.
+            try:
+                self._git(*self._identity(), *_PULL)
+            except PublishError:
+                self._try("rebase", "--abort")
+                raise
+            self._commit(files)
+        self._git("push", "--quiet")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """A clone has one HEAD and one index: one process of this machine works on it at a time."""
+        try:
+            lock = os.open(self._clone, os.O_RDONLY)
+        except OSError as fault:
+            raise PublishError(f"{self._clone}: {fault.strerror}") from fault
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if self._try("symbolic-ref", "--quiet", "HEAD").returncode:
+                self._try("rebase", "--abort")  # whoever began it died
+            yield
+        finally:
+            os.close(lock)
 
     def _has_remote(self) -> bool:
         return bool(self._git("remote").stdout.strip())
@@ -59,14 +96,19 @@ class GitPlace(Place):
     def _published(self) -> str:
         if not self._has_remote():
             return "HEAD"
-        branch = self._git("symbolic-ref", "--short", "HEAD").stdout.decode().strip()
+        head = ("symbolic-ref", "--short", "HEAD")
+        named = self._try(*head)
+        if named.returncode:  # amid a rebase, of one that is at it or died
+            with self._alone():
+                named = self._git(*head)
+        branch = named.stdout.decode().strip()
         remote = self._try("config", f"branch.{branch}.remote").stdout.decode().strip()
         if not remote:
             raise PublishError(
                 f"the branch {branch} of {self._clone} has no upstream to push to",
                 hint="git push --set-upstream says which",
             )
-        return "@{upstream}"
+        return f"{branch}@{{upstream}}"
 
     def _identity(self) -> list[str]:
         if self._try("config", "user.email").stdout.strip():
