@@ -19,7 +19,8 @@ __all__ = ["Pulse"]
 log = logging.getLogger("lineage.record")
 
 _EVERY = 0.25
-_LATE = 1.0
+_LATE = 3.0
+"""Seconds. Longer than a database collects garbage, shorter than people wait."""
 
 
 class Pulse:
