@@ -45,10 +45,10 @@ class Teller:
 
 def main() -> None:
     """Run the job that standard input describes."""
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     tell = Teller(int(sys.argv[1]))
     started = time.monotonic()
     spec = load(sys.stdin.buffer.read())
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     try:
         sockets = listening_sockets()
         _enter(network=spec.network)
@@ -57,12 +57,16 @@ def main() -> None:
         tell(failed=str(fault.strerror or fault), path=fault.filename, errno=fault.errno)
         raise SystemExit(1) from fault
     ready = time.monotonic() - started
+    # Told to stop amid the fork, it would leave a job that nobody holds.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     init = os.fork()
     if init == 0:
         told = {"ready": ready, "memory": scratch.used_memory, "shared": shared[:_MOST_TOLD]}
         _init(spec, tell, told)
     signal.signal(signal.SIGTERM, lambda *_: os.kill(init, signal.SIGKILL))
-    os.waitpid(init, 0)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    os.waitid(os.P_PID, init, os.WEXITED | os.WNOWAIT)  # not reaped: its number stays its own
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     scratch.save()
 
 
@@ -84,6 +88,7 @@ def _enter(*, network: bool) -> None:
 def _init(spec: Spec, tell: Teller, ready: dict[str, Any]) -> NoReturn:
     try:
         kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         _mount_proc()
         tell(**ready)
         if spec.argv:

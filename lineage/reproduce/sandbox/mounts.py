@@ -207,11 +207,13 @@ def _remove(path: str) -> None:
 def _hide(path: str, kept: Iterable[str], scratch: Scratch) -> None:
     """Nothing is at ``path`` but what is kept."""
     if not os.path.isdir(path):
-        if os.path.lexists(path):
+        with contextlib.suppress(FileNotFoundError):
             scratch.cover(os.path.realpath(path))
         return
-    there = (name for name in kept if contains(path, [name]) and os.path.lexists(name))
-    inside = [(name, hold(name)) for name in there]
+    inside: list[tuple[str, str]] = []
+    for name in kept:
+        with contextlib.suppress(FileNotFoundError):
+            inside += [(name, hold(name))] if contains(path, [name]) else []
     kernel.mount("tmpfs", path, "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, "mode=0755")
     for name, source in inside:
         make_place(name, directory=os.path.isdir(source))
