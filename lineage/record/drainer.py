@@ -66,8 +66,9 @@ class Drainer:
 
     def _run(self) -> None:
         while True:
+            until = self._until  # as it was: what comes amid a step is not seen by it
             went_on = self._step()
-            if self._until is not None and (not went_on or time.monotonic() > self._until):
+            if until is not None and (not went_on or time.monotonic() > until):
                 return
             if not went_on:
                 self._stopping.wait(_EVERY)

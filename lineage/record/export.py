@@ -47,12 +47,16 @@ def export(
     """
     if not target.parent.is_dir():
         raise ConfigError(f"there is no directory {target.parent}", hint="make it first")
-    if target.exists():
-        raise ConfigError(f"{target} exists", hint="an export never overwrites: name a new file")
+    _must_not_exist(target)
     partial = target.with_name(f".{target.name}.partial")
     writing = _Writing(store)
     try:
         with _alone(partial) as file:
+            try:
+                _must_not_exist(target)  # another one may have ended since
+            except ConfigError:
+                partial.unlink()
+                raise
             _write(writing, file, progress)
             partial.replace(target)
         _sync_folder(target.parent)
@@ -61,6 +65,11 @@ def export(
     return Exported(
         target, target.stat().st_size, writing.tree.size, writing.sealed, writing.tree.root()
     )
+
+
+def _must_not_exist(target: Path) -> None:
+    if target.exists():
+        raise ConfigError(f"{target} exists", hint="an export never overwrites: name a new file")
 
 
 def export_lines(store: Store) -> Iterator[bytes]:
