@@ -7,6 +7,7 @@ are sums, of gauges it is said with each what several of them mean.
 
 from __future__ import annotations
 
+import struct
 import threading
 import time
 from pathlib import Path
@@ -26,6 +27,7 @@ __all__ = ["Metrics"]
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
+_FILLED_IN = 0.1
 _OfSeveral = Literal["max", "mostrecent", "livesum", "livemax", "livemin"]
 _GAUGES: dict[str, tuple[str, _OfSeveral]] = {
     "store_position": ("Seq of the last entry recorded.", "max"),
@@ -143,7 +145,11 @@ class Metrics:
             return generate_latest(self._registry)
         together = CollectorRegistry()
         MultiProcessCollector(together, str(self._shared))  # type: ignore[no-untyped-call]
-        return generate_latest(together)
+        try:
+            return generate_latest(together)
+        except struct.error:  # another process has made its file, and not yet filled it
+            time.sleep(_FILLED_IN)
+            return generate_latest(together)
 
     def _gauge(self, name: str) -> Gauge:
         with self._making:  # a scrape and the pulse may be the first at once
