@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from deltalake import DeltaTable
@@ -135,6 +137,34 @@ def test_leftovers_of_killed_writers_and_compactions_are_found(
     redact_in_archive(place, [redact(store, 5)])
     assert on_disk(Path(place.uri), SECRET) == []
     archive(store, blobs, place, unsealed=True)
+    _must_restore(store, place, tmp_path)
+
+
+def test_a_file_that_is_swept_while_others_archive_is_no_fault(
+    store: SqliteStore,
+    place: Archive,
+    blobs: DirectoryBlobs,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Compacted since, it goes just as it is to be synced."""
+    fill(store, blobs, 4)
+    archive(store, blobs, place, unsealed=True)
+    old = {Path(place.uri, "entries_2026", file["path"]) for file in place.entries(2026).files()}
+    place.compact()
+    assert all(path.exists() for path in old)
+    real = os.open
+
+    def swept(path: str | Path, *more: Any, **by_name: Any) -> int:
+        if Path(path) in old:
+            Path(path).unlink(missing_ok=True)
+        return real(path, *more, **by_name)
+
+    fill(store, blobs, 4)
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "open", swept)
+        archive(store, blobs, Archive(place.uri), unsealed=True)
+    assert not any(path.exists() for path in old)
     _must_restore(store, place, tmp_path)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -43,10 +44,9 @@ class Durable:
 
     def _sync_data(self, paths: Iterable[str]) -> None:
         for path in paths:
-            file = self._table / path
             # One that a later commit removed may be gone; a live one is read back afterwards.
-            if file.exists():
-                _sync(file)
+            with suppress(FileNotFoundError):
+                _sync(self._table / path)
 
 
 def _added(commit: Path) -> list[str]:
