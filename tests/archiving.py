@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,10 @@ RUN = {"namespace": "n", "job": "j"}
 
 
 def new_store(place: Path, name: str = "store") -> SqliteStore:
-    """An empty store in a file."""
+    """An empty store in a file, where it is 2026: archives have a table for each year."""
     place.mkdir(parents=True, exist_ok=True)
-    return SqliteStore(place / f"{name}.db", interpret)
+    times = count(T0)
+    return SqliteStore(place / f"{name}.db", interpret, clock=lambda: next(times))
 
 
 def fill(store: Store, blobs: BlobStore, count: int, *, note: str = "secret") -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import needs
 
@@ -24,6 +25,9 @@ pytest_plugins = ["tests.stores"]
 def pytest_configure(config: pytest.Config) -> None:
     del config
     needs.required()
+    # How long an example takes says more of the machine than of the code.
+    settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("tests")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

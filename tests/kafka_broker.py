@@ -70,7 +70,7 @@ class KafkaBroker(JavaServer):
             "log.cleaner.dedupe.buffer.size": "2097152",  # else 128 MiB of the heap
             # A broker that was killed comes back once its former self counts as gone.
             "broker.heartbeat.interval.ms": "300",
-            "broker.session.timeout.ms": "1500",
+            "broker.session.timeout.ms": "4000",
             **self.settings,
         }
         configuration.write_text("".join(f"{key}={value}\n" for key, value in lines.items()))

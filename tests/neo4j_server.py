@@ -147,23 +147,25 @@ class Neo4jServer(JavaServer):
     def answers(self) -> bool:
         if "started" not in self.said.splitlines():
             return False
-        if not self._password_set:
-            try:
-                with self._first_driver() as driver:
+        try:
+            if not self._password_set:
+                with self._driver(_FIRST_PASSWORD) as driver:
                     driver.execute_query(
                         "ALTER CURRENT USER SET PASSWORD FROM $old TO $new",
                         old=_FIRST_PASSWORD, new=self.password, database_="system",
                     )  # fmt: skip
-            except ServiceUnavailable:
-                return False  # it was started, and does not listen yet
-            self._password_set = True
+                self._password_set = True
+            with self._driver(self.password) as driver:
+                driver.verify_connectivity()
+        except ServiceUnavailable:
+            return False  # it was started, and does not listen yet
         return True
 
-    def _first_driver(self) -> neo4j.Driver:
+    def _driver(self, password: str) -> neo4j.Driver:
         tls = self.settings.get("server.bolt.tls_level", "DISABLED") != "DISABLED"
         return neo4j.GraphDatabase.driver(
             f"bolt{'+ssc' if tls else ''}://127.0.0.1:{self.port}",
-            auth=(self.user, _FIRST_PASSWORD),
+            auth=(self.user, password),
         )
 
 

@@ -163,7 +163,7 @@ def test_an_archive_is_verified_by_itself(tmp_path: Path) -> None:
     assert lineage(home, "archive", str(place)).returncode == 0
     sound = _said(lineage(home, "archive", str(place), "--verify", "--json"))
     assert (sound["sound"], sound["entries"], sound["blobs"]) == (True, 24, 3)
-    DeltaTable(place / "entries_2026").update({"v": "7"}, predicate="seq = 9")
+    DeltaTable(next(place.glob("entries_*"))).update({"v": "7"}, predicate="seq = 9")
     done = lineage(home, "archive", str(place), "--verify", "--json")
     assert done.returncode == 1
     told = json.loads(done.stdout)
@@ -250,7 +250,7 @@ def test_several_archivers_write_to_one_bucket(s3_server: S3Server, tmp_path: Pa
     ]  # fmt: skip
     assert [process.wait(120) for process in processes] == [0, 0, 0]
     mirror = _mirror(place, s3_server.environment, tmp_path / "mirror")
-    entries = pl.read_delta(str(mirror / "entries_2026"))
+    entries = pl.read_delta(str(next(mirror.glob("entries_*"))))
     assert sorted(entries["seq"]) == list(range(1, 25))
     blobs = pl.read_delta(str(mirror / "blobs"))
     assert len(blobs) == len(set(blobs["sha256"])) == 3

@@ -89,8 +89,14 @@ def test_two_consumers_share_and_one_takes_over_from_another_that_was_killed(
 
         until(both_work)
         before = first.count("messages")
-        produce(kafka_broker, topic, runs[:400])  # some of them for the second time
-        until(lambda: first.count("messages") > before)
+
+        def goes_on() -> bool:
+            # Some of them for the second time. Each round goes to a partition of its own.
+            produce(kafka_broker, topic, runs[:8])
+            return first.count("messages") > before
+
+        until(goes_on)
+        produce(kafka_broker, topic, runs[:400])
         first.stop(signal.SIGKILL)
         with consuming(kafka_broker, tmp_path, topic, words=words, **more) as third:
             produce(kafka_broker, topic, runs[400:])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from lineage.store.neo4j import Neo4jStore, schema
 from lineage.store.neo4j.connection import Database
 from lineage.testing.plain import ACTOR, interpret
 from tests.neo4j_server import MARK, Neo4jAt, wipe_schema
-from tests.serving import lineage
+from tests.serving import lineage, until
 
 
 @pytest.fixture
@@ -137,10 +138,19 @@ def test_many_processes_that_find_nothing_make_one_store(
     applied: list[list[str]] = []
     faults: list[LineageError] = []
 
+    def attempt(own: Database) -> list[list[str]]:
+        """What was applied, in a list; none while others are in the way for too long."""
+        try:
+            return [schema.migrate(own)]
+        except LineageError as fault:
+            if not fault.retryable:
+                raise
+            return []
+
     def migrate() -> None:
         with Database.open(neo4j_at.url, neo4j_at.password) as own:
+            applied.extend(until(partial(attempt, own)))
             try:
-                applied.append(schema.migrate(own))
                 schema.bind_key(own, threading.current_thread().name.encode())
             except LineageError as fault:
                 faults.append(fault)

@@ -65,7 +65,7 @@ def test_they_serve_together_one_that_dies_is_replaced_and_all_stop(
         assert {send(serving, f"a{n}") for n in range(5)} == {"duplicate"}
         # What the dead one counted is not forgotten.
         until(lambda: metric(serving, 'lineage_events_total{status="duplicate"}') == 5)
-        assert metric(serving, 'lineage_events_total{status="recorded"}') == 20
+        until(lambda: metric(serving, 'lineage_events_total{status="recorded"}') == 20)
         last = workers(serving)
         assert serving.stop() == 0
         assert not [pid for pid in last if is_there(pid)]

@@ -43,6 +43,7 @@ def test_killed_at_any_time_a_repeat_ends_the_same(home: Path, tmp_path: Path) -
     file, partial = tmp_path / "ledger", tmp_path / ".ledger.partial"
     seen_half = False
     for delay in (0.0, 0.005, 0.02, 0.05):
+        partial.unlink(missing_ok=True)  # of the round before
         process = subprocess.Popen(_words(file), env=environment(home))
         while not partial.exists() and process.poll() is None:
             time.sleep(0.001)

@@ -52,7 +52,7 @@ class Load:
         self._topic = topic
         self.acknowledged: list[str] = []
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def stop(self) -> list[str]:
@@ -121,7 +121,7 @@ def test_it_can_be_stopped_while_the_broker_is_away(broker: KafkaBroker, tmp_pat
         until(lambda: running.faults)
         began = time.monotonic()
         assert running.stop() == 0
-        assert time.monotonic() - began < 15
+        assert time.monotonic() - began < 30
     broker.start()
     consume(broker, tmp_path, topic)
     assert recorded(tmp_path) == {f"r{n}": 1 for n in range(300)}
@@ -150,8 +150,8 @@ def test_a_consumer_that_is_killed_again_and_again_skips_nothing(
             produce(broker, topic, runs, partition=partition)
         sent += 150
         with consuming(broker, tmp_path, topic, words=words, **more) as running:
-            until(lambda running=running: running.batches)
-            time.sleep(chance.uniform(0, 0.4))  # the moment of death, not a synchronisation
+            enough = chance.randrange(1, 300)
+            until(lambda enough=enough: running.count("recorded") >= enough)
             running.stop(signal.SIGKILL)
         nothing_is_committed_that_is_not_recorded(broker, topic, group, tmp_path)
         amid += len(recorded(tmp_path)) < sent * PARTITIONS
@@ -168,8 +168,8 @@ def test_while_the_service_is_away_messages_wait_and_the_group_keeps_its_member(
     topic, group = broker.make_topic(name(), PARTITIONS), name()
     (port,) = free_ports(1)
     home = tmp_path / "service"
-    # Who is not heard of for three seconds is thrown out.
-    more = quick(tmp_path, max_poll_interval_ms=3000)
+    # Who is not heard of for six seconds is thrown out.
+    more = quick(tmp_path, max_poll_interval_ms=6000, session_timeout_ms=6000)
     more["LINEAGE_URL"] = f"http://127.0.0.1:{port}"
     runs = [f"{n % PARTITIONS}-{n // PARTITIONS}" for n in range(600)]
     words = ["--group", group, "--batch", "10"]
@@ -177,9 +177,9 @@ def test_while_the_service_is_away_messages_wait_and_the_group_keeps_its_member(
         with Serving(home, "--port", str(port)):
             send(broker, topic, runs[:300])
             until(lambda: len(recorded(home)) > 50)
+        send(broker, topic, runs[300:])  # it has something in hand, and asks for the service
         until(lambda: "not-delivered" in running.faults)
-        send(broker, topic, runs[300:])
-        time.sleep(6)  # twice as long as the group has patience
+        time.sleep(12)  # twice as long as the group has patience
         nothing_is_committed_that_is_not_recorded(broker, topic, group, home)
         with Serving(home, "--port", str(port)):
             until(lambda: len(recorded(home)) == len(runs))

@@ -147,7 +147,8 @@ class _Forking:
         root = str(Path(__file__).parents[2])
         self._process = subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            env=os.environ | {"PYTHONPATH": root},
+            # Steps are counted: none is to be what Python writes of modules.
+            env=os.environ | {"PYTHONPATH": root, "PYTHONDONTWRITEBYTECODE": "1"},
         )  # fmt: skip
 
     def redact(self, words: list[str], at: int) -> tuple[int, int]:

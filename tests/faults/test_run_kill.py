@@ -21,9 +21,9 @@ from tests.serving import until
 
 ROUNDS = 20
 JOB = """
-import sys, time
+import os, sys, time
 end = time.monotonic() + 0.4
-while time.monotonic() < end: pass
+while time.monotonic() < end or os.path.exists('wait'): pass
 open(f'done-{sys.argv[1]}', 'w').write('x')
 """
 
@@ -80,11 +80,13 @@ def test_nothing_that_was_kept_is_lost_or_doubled(tmp_path: Path, environ: dict[
 
 
 def test_a_started_run_survives_its_wrapper(tmp_path: Path, environ: dict[str, str]) -> None:
+    (tmp_path / "wait").touch()
     process = start(tmp_path, environ, 0)
     spool = Spool(tmp_path / "home" / "spool")
     until(spool.pending)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
+    (tmp_path / "wait").unlink()
     until((tmp_path / "done-0").exists)
     (name,) = spool.pending()
     (item,) = spool.take(name) or []

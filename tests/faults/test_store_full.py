@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
-import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from lineage.store.contract import NewEntry, View
 from lineage.store.sqlite import SqliteStore
 from lineage.testing.builders import attribute
 from lineage.testing.plain import again, entry_of, interpret
+from tests.disks import small_disk
 
 
 def _entries(start: int, count: int = 20) -> list[NewEntry]:
@@ -78,15 +77,9 @@ def test_a_file_that_may_not_grow(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    place = tmp_path / "tiny"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)]
-    mounted = shutil.which("mount") and subprocess.run(command, capture_output=True, check=False)
-    if not mounted or mounted.returncode:
-        pytest.skip("this user may not mount a small disk")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
+def tiny_disk() -> Iterator[Path]:
+    with small_disk("16m") as place:
+        yield place
 
 
 def test_a_disk_that_is_full(tiny_disk: Path, tmp_path: Path) -> None:

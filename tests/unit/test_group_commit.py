@@ -15,6 +15,7 @@ from lineage.record.group import GroupCommitter
 from lineage.record.interpret import interpret
 from lineage.store.contract import NewEntry, Receipt
 from lineage.store.memory import MemoryStore
+from tests.serving import until
 
 ACTOR = Actor("person:test")
 
@@ -84,13 +85,15 @@ def test_closing_records_what_waits_and_then_refuses() -> None:
 def test_too_many_waiting_is_said_at_once() -> None:
     store = Slow()
     group = GroupCommitter(store.append, waiting=3)
+    under_way = group.submit([_entry(0)])
+    until(under_way.running)
     refused = 0
-    for n in range(20):
+    for n in range(1, 21):
         try:
             group.submit([_entry(n)])
         except StoreBusyError:
             refused += 1
-    assert refused >= 16
+    assert refused == 17
     store.gate.set()
     group.close()
 
@@ -119,7 +122,9 @@ def test_a_store_that_is_away_is_asked_once_for_all_who_wait() -> None:
 def test_what_is_cancelled_while_it_waits_is_not_committed() -> None:
     store = Slow()
     group = GroupCommitter(store.append)
-    first, second, third = (group.submit([_entry(n)]) for n in range(3))
+    first = group.submit([_entry(0)])
+    until(first.running)
+    second, third = (group.submit([_entry(n)]) for n in (1, 2))
     assert second.cancel()
     store.gate.set()
     assert [first.result(10)[0].seq, third.result(10)[0].seq] == [1, 2]

@@ -49,7 +49,7 @@ def test_polling_is_cheap_when_nothing_happens(tmp_path: Path) -> None:
             listed.append(1)
             return list(super().names() or ())
 
-    tail = DeltaTail(Counted(table), table_ref(table))
+    tail = DeltaTail(Counted(table), table_ref(table), clock=lambda: 0.0)
     drain(tail)
     before = len(listed)
     for _ in range(50):

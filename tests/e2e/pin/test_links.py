@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -25,9 +26,7 @@ def elsewhere(tmp_path: Path) -> Path:
     shared = Path("/dev/shm")
     if not shared.is_dir() or shared.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("no second file system at /dev/shm")
-    folder = shared / f"lineage-test-{os.getpid()}"
-    folder.mkdir()
-    return folder
+    return Path(tempfile.mkdtemp(dir=shared))
 
 
 def test_without_links_a_copy_is_made_only_when_asked_for(tmp_path: Path, elsewhere: Path) -> None:

@@ -123,7 +123,9 @@ write_deltalake("features/tx", rows, mode="append")
 Path("job.py").write_text(Path("job.py").read_text().replace("total = ", "total = 1 + "))
 Path("src/part.py").write_text("TERM = 2")
 answer = json.loads(lineage("reproduce", "notes.json", "--json").stdout)
-print(answer["verdict"], answer["isolation"], answer["shared_inodes"],
+# What others leave in /tmp, beside the mount, may be too large to be shown as a copy.
+ours = [path for path in answer["shared_inodes"] if path.startswith(os.getcwd())]
+print(answer["verdict"], answer["isolation"].split("+")[0], ours,
       [one["state"] for one in answer["outputs"]])
 print(answer, file=sys.stderr)
 """
@@ -154,8 +156,8 @@ def test_a_mount_inside_of_the_project_is_no_obstacle(workshop: Workshop, size: 
     """A large file beside a mount is the real one, and the verdict says so."""
     large = workshop.write("large.log", "")
     os.truncate(large, size)
-    isolation = f"namespaces+shared-inodes {[str(large)]}" if size else "namespaces []"
-    assert with_a_mount(workshop) == f"IDENTICAL {isolation} ['IDENTICAL']"
+    shared = [str(large)] if size else []
+    assert with_a_mount(workshop) == f"IDENTICAL namespaces {shared} ['IDENTICAL']"
 
 
 COME_AND_GO = """

@@ -154,7 +154,8 @@ def test_a_large_file_is_recorded_without_a_digest(box: Any) -> None:
 
 
 def test_a_process_that_outlives_the_job_is_a_gap(box: Any) -> None:
-    ran = box.run("sh", "-c", "sleep 30 > /dev/null 2>&1 & echo $!")
+    started = "sleep 60 > /dev/null 2>&1 & echo $!; until grep -q sleep /proc/$!/comm; do :; done"
+    ran = box.run("sh", "-c", started)
     os.kill(int(ran.out), 9)
     assert list(ran.gaps) == ["left-running"]
 

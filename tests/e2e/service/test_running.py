@@ -117,7 +117,7 @@ def test_slow_questions_do_not_keep_events_waiting(tmp_path: Path, store_kind: s
         def keep_asking() -> None:
             with httpx.Client(base_url=serving.url, timeout=SECONDS, trust_env=False) as client:
                 while not stop.is_set():
-                    assert client.post("/graphql", json=query).status_code == 200
+                    assert client.post("/graphql", json=query).status_code in {200, 503}
 
         askers = [threading.Thread(target=keep_asking) for _ in range(10)]
         for asker in askers:
