@@ -24,6 +24,7 @@ from lineage.model.ids import artifact_id, run_id, with_version
 from lineage.settings import load_settings
 from lineage.store.contract import Direction, NewEntry, View
 from lineage.store.sqlite import SqliteStore, connection
+from lineage.store.sqlite import digest as digests
 from lineage.store.sqlite import store as sqlite_store
 from lineage.testing.builders import attribute, generated, used
 from lineage.testing.plain import again, entry_of, interpret
@@ -169,6 +170,59 @@ def test_a_store_on_a_medium_that_cannot_be_written(store: SqliteStore, path: Pa
         reader.close()
     finally:
         path.parent.chmod(0o700)
+
+
+@pytest.fixture
+def outsider(store: SqliteStore, path: Path) -> Iterator[SqliteStore]:
+    """The store as one opened it who cannot make what WAL needs beside it, while nobody wrote."""
+    store.append(_entries(0))
+    store.close()
+    wal = path.with_name(f"{path.name}-wal")
+    wal.symlink_to(path.parent / "missing" / "wal")
+    reader = SqliteStore(path, interpret, read_only=True)
+    assert reader.head().seq == 5
+    wal.unlink()
+    yield reader
+    reader.close()
+
+
+def _append_more(path: Path) -> None:
+    """Record as a service does, from its start to its end."""
+    writer = SqliteStore(path, interpret)
+    writer.append(_entries(5))
+    writer.close()
+
+
+def test_an_outsider_sees_what_was_appended_since(outsider: SqliteStore, path: Path) -> None:
+    _append_more(path)
+    assert outsider.head().seq == 10
+
+
+def test_an_outsider_sees_what_a_writer_has_not_put_into_the_file_yet(
+    outsider: SqliteStore, path: Path
+) -> None:
+    writer = SqliteStore(path, interpret)
+    writer.append(_entries(5))
+    assert outsider.head().seq == 10
+    writer.close()
+
+
+def test_what_an_outsider_reads_while_the_file_is_written_to_is_not_believed(
+    outsider: SqliteStore, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = digests.digest
+
+    def meanwhile(connection: apsw.Connection, *, recorded: bool) -> str:
+        _append_more(path)
+        return digest(connection, recorded=recorded)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(digests, "digest", meanwhile)
+        with pytest.raises(StoreBusyError, match="written to"):
+            outsider.digest()
+    again = SqliteStore(path, interpret, read_only=True)
+    assert outsider.digest() == again.digest()
+    again.close()
 
 
 def test_a_closed_store_says_so(store: SqliteStore) -> None:

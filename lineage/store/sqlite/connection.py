@@ -75,15 +75,42 @@ def _open_for_reading(path: Path) -> apsw.Connection:
         # WAL needs a file beside the store even to read. On a medium that takes none, a store
         # without unfinished business can be read as the immutable thing it is.
         connection.close()
-        wal = path.with_name(path.name + "-wal")
-        if wal.exists() and wal.stat().st_size:
+        if _unfinished(path):
             raise
-        flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-        return apsw.Connection(f"{path.absolute().as_uri()}?immutable=1", flags=flags)
+        return _Immutable(path)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _unfinished(path: Path) -> bool:
+    """Whether there is something in the WAL that is not in the file."""
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+class _Immutable(apsw.Connection):
+    """Reads a file without locks: right as long as nobody writes to it, who can where we cannot."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._was = self._state()
+        flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+        super().__init__(f"{path.absolute().as_uri()}?immutable=1", flags=flags)
+
+    def _state(self) -> tuple[int, int, int] | None:
+        try:
+            now = self._path.stat()
+        except FileNotFoundError:
+            return None
+        return now.st_ino, now.st_size, now.st_mtime_ns
+
+    def holds(self) -> bool:
+        """Whether the file is as it was when it was opened: pages of then may be kept."""
+        return self._state() == self._was
 
 
 class Readers:
@@ -107,14 +134,22 @@ class Readers:
                 if not connection.get_autocommit():
                     connection.execute("ROLLBACK")
                 self._give_back(connection)
+                if isinstance(connection, _Immutable) and not connection.holds():
+                    raise StoreBusyError(
+                        f"{self._path} was written to while it was read",
+                        hint="try again",
+                        path=str(self._path),
+                    )
 
     def _take(self) -> apsw.Connection:
         with self._lock:
             if self._closed:
                 raise StoreError("the store is closed")
-            if self._idle:
-                return self._idle.pop()
-        return connect(self._path, writable=False)
+            idle = self._idle.pop() if self._idle else None
+        if isinstance(idle, _Immutable) and (not idle.holds() or _unfinished(self._path)):
+            idle.close()
+            idle = None
+        return idle or connect(self._path, writable=False)
 
     def _give_back(self, connection: apsw.Connection) -> None:
         with self._lock:
