@@ -46,6 +46,8 @@ class GroupCommitter(Generic[Thing, Result]):
         self._queue: queue.Queue[_Waiting[Thing, Result] | None] = queue.Queue(waiting)
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
         self._closed = False
+        self._closing = threading.Lock()
+        """Nothing is queued behind the end: nobody would commit it."""
         self._thread.start()
 
     def submit(self, things: Sequence[Thing]) -> Future[list[Result]]:
@@ -54,14 +56,17 @@ class GroupCommitter(Generic[Thing, Result]):
         It can be cancelled until their commit begins. Raises ``StoreBusyError`` when too many wait.
         """
         waiting = _Waiting[Thing, Result](things, Future())
-        if self._closed:
-            raise StoreBusyError("the service is stopping", hint="send it again to the next one")
-        try:
-            self._queue.put_nowait(waiting)
-        except queue.Full as fault:
-            raise StoreBusyError(
-                "too many changes wait to be recorded", hint="send it again in a moment"
-            ) from fault
+        with self._closing:
+            if self._closed:
+                raise StoreBusyError(
+                    "the service is stopping", hint="send it again to the next one"
+                )
+            try:
+                self._queue.put_nowait(waiting)
+            except queue.Full as fault:
+                raise StoreBusyError(
+                    "too many changes wait to be recorded", hint="send it again in a moment"
+                ) from fault
         return waiting.done
 
     def commit(self, things: Sequence[Thing]) -> list[Result]:
@@ -75,8 +80,9 @@ class GroupCommitter(Generic[Thing, Result]):
 
     def close(self, seconds: float | None = None) -> None:
         """Commit what waits, then stop; give up after ``seconds`` where what commits hangs."""
-        if not self._closed:
-            self._closed = True
+        with self._closing:
+            first, self._closed = not self._closed, True
+        if first:
             self._queue.put(None)
         self._thread.join(seconds)
 

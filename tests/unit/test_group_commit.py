@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -80,6 +81,23 @@ def test_closing_records_what_waits_and_then_refuses() -> None:
     assert [future.result(10)[0].seq for future in futures] == [1, 2, 3, 4, 5]
     with pytest.raises(StoreBusyError):
         group.submit([_entry(9)])
+
+
+def test_what_is_queued_while_it_closes_is_committed(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Slow()
+    store.gate.set()
+    group = GroupCommitter(store.append)
+    closing = threading.Thread(target=group.close)
+    put = queue.Queue.put_nowait
+
+    def put_late(waiting: queue.Queue[Any], thing: Any) -> None:
+        closing.start()
+        closing.join(0.5)  # it would end now if it did not wait for us
+        put(waiting, thing)
+
+    monkeypatch.setattr(queue.Queue, "put_nowait", put_late)
+    assert group.submit([_entry(1)]).result(30)[0].seq == 1
+    closing.join(30)
 
 
 def test_too_many_waiting_is_said_at_once() -> None:
