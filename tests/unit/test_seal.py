@@ -287,6 +287,20 @@ def test_what_is_kept_beside_the_store_and_is_no_checkpoint_refuses(tmp_path: Pa
 
 
 @pytest.mark.sqlite
+def test_what_is_kept_beside_the_store_may_be_set_aside_at_any_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path) as ws:
+        note = keyed(ws).checkpoint.note
+        ws.sealer.beside.unlink()
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "exists", lambda _: True)  # a moment ago
+            ws.sealer.guard.judge()
+            ws.sealer.guard.expect(note)
+        assert ws.sealer.beside.read_bytes() == note
+
+
+@pytest.mark.sqlite
 def test_a_wrong_tile_neither_refuses_nor_gives_a_wrong_proof(tmp_path: Path) -> None:
     import apsw
 

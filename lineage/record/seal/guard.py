@@ -107,8 +107,8 @@ class SealGuard:
         """
         found = _checkpoint_of(note, "the copy")
         with self._lock:
-            if self._beside.exists():
-                kept = _checkpoint_of(self._beside.read_bytes(), str(self._beside))
+            if (last := self._kept_beside()) is not None:
+                kept = _checkpoint_of(last, str(self._beside))
                 if kept.origin == found.origin and kept.size >= found.size:
                     return
                 if kept.origin != found.origin:  # evidence of another log: it is kept
@@ -119,12 +119,18 @@ class SealGuard:
                 raise StoreFullError(f"{self._beside} cannot be written: {fault}") from fault
             self._floor = None
 
+    def _kept_beside(self) -> bytes | None:
+        try:
+            return self._beside.read_bytes()
+        except FileNotFoundError:  # none yet, or set aside for another log just now
+            return None
+
     def _anchors(self, *, thorough: bool) -> Iterator[Anchor]:
         origin = self._origin()
         last = self._store.last_checkpoint()
         found = [("the store", last.note)] if last else []
-        if self._beside.exists():
-            found.append((str(self._beside), self._beside.read_bytes()))
+        if (beside := self._kept_beside()) is not None:
+            found.append((str(self._beside), beside))
         own = [Anchor(_checkpoint_of(note, kept), kept) for kept, note in found]
         if origin is None and own:
             origin = own[0].checkpoint.origin
