@@ -26,7 +26,7 @@ __all__ = ["ReachingBackRules"]
 
 HEAD = View(1 << 60)
 DATA = artifact_id("n", "data")
-V1 = with_version(DATA, "1.aa")
+V1, V2 = with_version(DATA, "1.aa"), with_version(DATA, "2.aa")
 RUN, OTHER = run_id("jobs", "j", "1"), run_id("jobs", "j", "2")
 
 
@@ -151,6 +151,15 @@ class ReachingBackRules:
         store.append([entry_of(redaction(one, Claims(mentions=one.claims.nodes())))])
         assert store.edges([RUN], Direction.UPSTREAM, HEAD, [EdgeType.USED]) == before
         assert [edge.up for edge in before] == [DATA]
+
+    def test_what_comes_behind_a_redaction_is_resolved_by_all_there_is(self, store: Store) -> None:
+        """In one batch: what a redaction made a writer forget is known when a use comes."""
+        first = entry_of(generated(RUN, V1, 1))
+        store.append([first, entry_of(generated(RUN, V2, 2))])
+        stub = Claims(mentions=first.claims.nodes())
+        store.append([entry_of(redaction(first, stub)), entry_of(used(DATA, OTHER, 9))])
+        (edge,) = store.edges([OTHER], Direction.UPSTREAM, HEAD, [EdgeType.USED])
+        assert edge.up == V2
 
     def test_an_entry_may_be_redacted_again(self, store: Store) -> None:
         """Of several the last in the order of event ids stands, however they arrive."""

@@ -107,11 +107,14 @@ class Applying:
         self._pending.flush(self._statements, head)
 
     def load(self, claims: Claims) -> None:
-        """Load what was plain and will not be after an entry: before it is applied."""
-        plain = [one for one in resolving(claims) if self._working.is_plain(one)]
-        if plain:
+        """Load what will not be plain after an entry, before it is applied.
+
+        It was plain, or was forgotten when an entry before it in the batch redacted something.
+        """
+        lacking = [one for one in resolving(claims) if not self._working.is_whole(one)]
+        if lacking:
             self.flush()
-            self._working.learn_families(plain, whole=plain)
+            self._working.learn_families(lacking, whole=lacking)
 
     def know(self, nodes: Sequence[str], seq: int) -> None:
         """Make every id that an entry mentions known, and the artifacts of versions."""

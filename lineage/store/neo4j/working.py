@@ -165,6 +165,12 @@ class WorkingSet:
         """Whether a family is remembered as one of which nothing follows."""
         return isinstance(self._families.get(member), PlainFamily)
 
+    def is_whole(self, member: str) -> bool:
+        """Whether all is at hand that can follow from a family; of what is new there is nothing."""
+        if member in self._families:
+            return not self.is_plain(member)
+        return not self._is_stored(member)
+
     def family(self, member: str) -> Family:
         """The family of an id: of one that is new, a new one."""
         if member not in self._families:
