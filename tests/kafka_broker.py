@@ -38,7 +38,8 @@ class KafkaBroker(JavaServer):
         self.settings = dict(settings or {})
         self.port, self._controller_port = free_ports(2)
         self.bootstrap = f"127.0.0.1:{self.port}"
-        self._cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # The first bits are set: an id that begins with a dash is taken for an option.
+        self._cluster = base64.urlsafe_b64encode(b"\0" + uuid.uuid4().bytes[1:]).decode()[:22]
 
     @override
     def words(self) -> Sequence[str]:
