@@ -28,6 +28,7 @@ __all__ = ["Metrics"]
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 _FILLED_IN = 0.1
+"""Seconds. A process makes its file empty, and fills it a moment later."""
 _OfSeveral = Literal["max", "mostrecent", "livesum", "livemax", "livemin"]
 _GAUGES: dict[str, tuple[str, _OfSeveral]] = {
     "store_position": ("Seq of the last entry recorded.", "max"),

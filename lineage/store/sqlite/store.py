@@ -90,7 +90,7 @@ class SqliteStore(ReadingStore):
             self._open_for_writing(interpret, clock)
 
     def _open_for_reading(self) -> None:
-        if not self.made_at(self.path):
+        if not _is_made(self.path, self._readers):
             raise StoreError(
                 f"there is no store at {self.path}",
                 hint="the first thing that records something makes it: `lineage run -- COMMAND`",
@@ -100,10 +100,8 @@ class SqliteStore(ReadingStore):
     @staticmethod
     def made_at(path: Path) -> bool:
         """Whether there is a store, and not only the empty file of one that is being made."""
-        if not path.exists():
-            return False
-        with closing(Readers(path)) as readers, readers.snapshot() as connection:
-            return schema.check(connection, path, allow_empty=True) > 0
+        with closing(Readers(path)) as readers:
+            return _is_made(path, readers)
 
     def _open_for_writing(self, interpret: Interpreter, clock: Callable[[], int]) -> None:
         with translated(self.path):
@@ -358,3 +356,10 @@ class SqliteStore(ReadingStore):
             connection, self._connection = self._connection, None
             if connection is not None:
                 connection.close()
+
+
+def _is_made(path: Path, readers: Readers) -> bool:
+    if not path.exists():
+        return False
+    with readers.snapshot() as connection:
+        return schema.check(connection, path, allow_empty=True) > 0
