@@ -70,7 +70,9 @@ def _hold_key(store: SqliteStore, settings: Settings, *, bind: bool) -> None:
 
 def require_key(settings: Settings) -> None:
     """Raise ``StoreKeyError`` where a store has a key, and it is missing or another one."""
-    if settings.store_kind != "sqlite" or not sqlite_store().made_at(settings.store_path):
+    path = settings.store_path
+    # Where there is no file, SQLite is not even imported: a job's wrapper asks this.
+    if settings.store_kind != "sqlite" or not path.exists() or not sqlite_store().made_at(path):
         return
     with closing(sqlite_store()(settings.store_path, interpret, read_only=True)) as store:
         _hold_key(store, settings, bind=False)
